@@ -78,7 +78,10 @@ export async function archiveUnknownTransaction(
 
 type ArchivedAnswer = Omit<Parameters<typeof newEvidence>[0], 'kind' | 'raw' | 'receive_time' | 'unapplied'>
 
-/** Keeps what WeChat answered to a query, `said`, under seal. The same answer again is the same evidence. */
+/**
+ * Keeps what WeChat answered to a query, `said`, under seal. The same answer again is the same evidence; one that decides
+ * otherwise is evidence of its own, or what was said wrongly once would be read for ever.
+ */
 async function archiveAnswer(
   context: ActivityContext,
   said: string,
@@ -87,7 +90,24 @@ async function archiveAnswer(
 ): Promise<EvidenceRecord> {
   const raw = context.sealer.seal(said, rawPlace(answer))
   const kept = { kind, raw, receive_time: beijingTime(context.now()), unapplied: true } as const
-  return (await context.store.evidence.archive(newEvidence({ ...answer, ...kept }))).evidence
+  const record = newEvidence({ ...answer, ...kept })
+  const isRepeat = (first: EvidenceRecord) => decisiveWords(context, first) === decisiveWords(context, record)
+  return (await context.store.evidence.archive(record, isRepeat)).evidence
+}
+
+/** What of an answer decides, as one text, beside what its id names; of one that is unsigned nothing. */
+function decisiveWords({ sealer }: ActivityContext, evidence: EvidenceRecord): string | null {
+  if (evidence.verdict === 'unsigned' || !('sealed' in evidence.raw)) return null
+  const { body } = JSON.parse(sealer.open(evidence.raw, rawPlace(evidence))) as Envelope
+  if (evidence.subject === 'refund') {
+    const refund = readRefund(body)
+    return refund && JSON.stringify([refund.transaction_id, refund.amount.refund, refund.amount.currency])
+  }
+  const transaction = readTransaction(body)
+  const fact = transaction && paymentFact(transaction)
+  return (
+    fact && JSON.stringify([fact.mchid, fact.appid, fact.success_time, fact.amount?.total, fact.amount?.currency])
+  )
 }
 
 function envelopeText({ headers, body }: Envelope): string {

@@ -24,7 +24,7 @@ export interface WaitingRecord<Step extends string> {
   /** ended; it is only asked about when somebody wonders, so nothing is planned for it and no person called */
   is_resting: boolean
   noteNextAction(next_action: { what: Step; time: Time }): Promise<unknown>
-  noteAttention(code: AttentionCode | null, since_time: Time): Promise<unknown>
+  noteAttention(attention: Attention | null): Promise<unknown>
 }
 
 /** Answers the merchant's WeChatAccount. Throws, and raises attention, where it cannot be used. */
@@ -46,11 +46,16 @@ export async function planStep<Step extends string>(
 }
 
 /** Lifts what was said about WeChat's silence, since it answers again. */
-export async function liftUnreachable({ now }: GatewayContext, waiting: WaitingRecord<never>): Promise<void> {
-  const { code } = waiting.attention ?? {}
-  const is_silence = code === 'wechat_unreachable' || code === 'wechat_setup' || code === 'wechat_key_missing'
-  if (is_silence) await waiting.noteAttention(null, beijingTime(now()))
+export async function liftUnreachable(waiting: WaitingRecord<never>): Promise<void> {
+  if (waiting.attention && silences.includes(waiting.attention.code)) await waiting.noteAttention(null)
 }
+
+const silences: readonly AttentionCode[] = [
+  'wechat_unreachable',
+  'wechat_answer_unclear',
+  'wechat_setup',
+  'wechat_key_missing',
+]
 
 /** FailedCall is a call to WeChat Pay that gave no usable answer, and what its silence means. */
 export interface FailedCall<Step extends string> {
@@ -79,8 +84,10 @@ export async function noteFailedCall<Step extends string>(
   if (is_setup) await context.setups.noteRefused(waiting.mchid, setupAttention(error))
   if (!waiting.is_resting) {
     await waiting.noteNextAction({ what: step, time: beijingTime(now() + wait_ms) })
-    if (is_setup) await waiting.noteAttention(setupAttention(error), beijingTime(now()))
-    else if (now() - milliseconds(since_time) >= patience_ms) await waiting.noteAttention(attention, beijingTime(now()))
+    const told = { since_time: beijingTime(now()), detail: answerText(error) }
+    if (is_setup) await waiting.noteAttention({ code: setupAttention(error), ...told })
+    else if (now() - milliseconds(since_time) >= patience_ms)
+      await waiting.noteAttention({ code: unclearAttention(error, attention), ...told })
   }
   const { kind, reason, code, status, request_id } = error
   const { mchid, numbers } = waiting
@@ -98,4 +105,20 @@ export async function noteFailedCall<Step extends string>(
     delay_ms: wait_ms,
   })
   return wait_ms
+}
+
+/**
+ * Where WeChat is taken for silent, and yet answers with a code of its own that takes the call no further, a person is sent
+ * to that code and not to the network. Of 5xx the network may be the cause.
+ */
+function unclearAttention({ reason, code, status }: WeChatPayError, attention: FailedCall<string>['attention']) {
+  const is_said = reason === 'answer' && code !== null && (status ?? 500) < 500
+  return is_said && attention === 'wechat_unreachable' ? 'wechat_answer_unclear' : attention
+}
+
+/** What came of a call, for the person who looks: WeChat's own words, or why there are none. */
+function answerText({ reason, code, status, wechat_message }: WeChatPayError): string {
+  if (reason !== 'answer') return reason
+  const said = [status, code].filter((part) => part !== null).join(' ')
+  return wechat_message ? `${said}: ${wechat_message}` : said
 }

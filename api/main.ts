@@ -16,7 +16,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createSetupLog } from '../runtime/mistake.ts'
 import { release } from '../runtime/release.ts'
-import { closeInOrder, closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
+import { closeInOrder, endOnFailure, startUntilSignal } from '../runtime/shutdown.ts'
 import { connectForIntake, connectTemporal, temporalSetting, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
@@ -57,6 +57,8 @@ export interface ApiParts {
   now?: () => number
   /** count Node's own numbers too: only where the process is the API's alone */
   process_metrics?: boolean
+  /** gives up the port that was held for the API: called in the moment before it listens there */
+  freePort?: () => Promise<void>
   /** told when the database, away at the start, shows that these settings must not serve: only closing is left to do */
   on_failure?: (error: unknown) => void
 }
@@ -119,6 +121,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     const state = { is_draining: false }
     const readyz = () => readiness(context, state)
     const health = await serveHealthIfSet(config, metrics, readyz)
+    await parts.freePort?.()
     const { url, server } = await listenForRequests(app, config, state)
     log.info('api ready', { port: new URL(url).port, host: config.host })
     return {
@@ -257,10 +260,12 @@ async function main(): Promise<void> {
     log.error('these settings must not serve', { error })
     failed.abort()
   }
-  const api = await startApi({ config, log, process_metrics: true, on_failure })
+  const start = () => startApi({ config, log, process_metrics: true, on_failure })
   // All steps of close, each at its limit; an orchestrator kills after 60 s at the earliest.
-  const steps = [{ name: 'api', limit_ms: config.drain_ms + 37_000, close: () => api.close() }]
-  closeOnSignal(steps, log)
+  const stepsOf = (api: RunningApi) => [
+    { name: 'api', limit_ms: config.drain_ms + 37_000, close: () => api.close() },
+  ]
+  const steps = await startUntilSignal(start, stepsOf, log)
   endOnFailure(failed.signal, steps, log)
 }
 

@@ -3,10 +3,11 @@ import { beijingTime, milliseconds } from '../domain/calendar.ts'
 import { isUsableKey } from '../domain/merchant/record.ts'
 import type { EndpointRecord, MerchantRecord, WeChatSetup } from '../domain/merchant/record.ts'
 import { scopes } from '../domain/merchant/scope.ts'
-import { endpointUrl } from '../runtime/address.ts'
+import { endpointUrl, urlObjection } from '../runtime/address.ts'
 import { newEndpointSecret, newToken, randomId, tokenHash } from '../runtime/secrets.ts'
 import { most_secrets } from '../store/endpoints.ts'
 import type { Store } from '../store/store.ts'
+import { isSameSerial } from '../wechat/credentials.ts'
 
 /** A call of `npm run merchant` that cannot be carried out. `message` says why, and what to do. */
 export class CommandError extends Error {
@@ -20,6 +21,8 @@ export interface CommandCall {
   mchid: string
   /** what stands behind the merchant number */
   words: readonly string[]
+  /** development: events may go to http and private addresses */
+  allow_private_endpoints: boolean
 }
 
 /** One command of `npm run merchant -- <command> <mchid> …`. Answers what an operator reads. */
@@ -119,9 +122,12 @@ export const commands = {
   'move-endpoint': {
     usage: '<endpoint id> <url>',
     does: 'has the events of an endpoint sent to another URL, those under way too; id and secrets stay',
-    run: async ({ store, mchid, words: [id, given] }) => {
+    run: async ({ store, mchid, words: [id, given], allow_private_endpoints }) => {
       const endpoint = await endpointOf(store, mchid, id)
-      const url = endpointUrl(wordOf(given, /^https?:\/\/[^\s#]{1,2000}$/, 'an http(s) address'))
+      const word = wordOf(given, /^https?:\/\/[^\s#]{1,2000}$/, 'an http(s) address')
+      const objection = urlObjection(word, allow_private_endpoints)
+      if (objection !== null) throw new CommandError(`nothing is sent to that address, since ${objection}`)
+      const url = endpointUrl(word)
       const there = await store.endpoints.findByUrl(mchid, url)
       if (there !== null && there.id !== endpoint.id)
         throw new CommandError(`${url} is the endpoint ${there.id} already`)
@@ -150,10 +156,14 @@ export const commands = {
     does: 'forgets a certificate of WeChat Pay’s, for ever: nothing signed with it is believed any more',
     run: async ({ store, mchid, words }) => {
       const word = wordOf(words[0], /^[0-9A-Fa-f:]{1,59}$/, 'the serial of a certificate')
-      const serial = word.replaceAll(':', '').toUpperCase()
-      const dropped = await store.merchants.dropCertificate(mchid, serial)
-      if (!dropped && !(await merchantOf(store, mchid)).wechat) throw noSetup(mchid)
-      return `certificate ${serial} is dropped; running processes know within seconds`
+      const { wechat } = await merchantOf(store, mchid)
+      if (!wechat) throw noSetup(mchid)
+      const held = wechat.certificates.find(({ serial_no }) => isSameSerial(serial_no, word))
+      const serial = held?.serial_no ?? word.replaceAll(':', '').toUpperCase()
+      await store.merchants.dropCertificate(mchid, serial)
+      return held === undefined
+        ? `no certificate ${serial} was here (list shows those that are); it is never taken in`
+        : `certificate ${serial} is dropped; running processes know within seconds`
     },
   },
   changeover: {
@@ -175,14 +185,22 @@ export function isCommand(word: string | undefined): word is CommandName {
 }
 
 /** Carries a command out. Throws CommandError, StoreUnavailable. */
-export async function runCommand(store: Store, words: readonly string[], now: number): Promise<string> {
+export async function runCommand(
+  store: Store,
+  words: readonly string[],
+  now: number,
+  { allow_private_endpoints }: Pick<CommandCall, 'allow_private_endpoints'> = { allow_private_endpoints: false },
+): Promise<string> {
   const [name, mchid, ...rest] = words
   if (!isCommand(name)) throw new CommandError(usageText())
   const command: MerchantCommand = commands[name]
   if (mchid === undefined)
-    throw new CommandError(`which merchant? npm run merchant -- ${name} <mchid> ${command.usage}`)
+    throw new CommandError(`which merchant? ${usageOf(name, command)}`)
   await merchantOf(store, mchid)
-  return await command.run({ store, now, mchid, words: rest })
+  // Of two keys that are to be revoked, nobody may believe that the second one was.
+  const most = command.usage.match(/[<[]/g)?.length ?? 0
+  if (rest.length > most) throw new CommandError(`${rest.slice(most).join(' ')} is too much; ${usageOf(name, command)}`)
+  return await command.run({ store, now, mchid, words: rest, allow_private_endpoints })
 }
 
 /** How a merchant's set-up is looked at (cli/check/check.ts). */
@@ -190,10 +208,14 @@ export const check_usage = `  npm run merchant -- check <mchid> [--certificate a
       looks at all that a program can see of what WeChat Pay asks for before going live, and asks for the rest;
       ends with 1 where something failed. Places orders of ¥0.01 that nobody can pay, and closes them`
 
+function usageOf(name: string, { usage }: MerchantCommand): string {
+  return `npm run merchant -- ${name} <mchid> ${usage}`
+}
+
 /** What can be called, one line each. */
 export function usageText(): string {
   const lines = Object.entries<MerchantCommand>(commands).map(
-    ([name, { usage, does }]) => `  npm run merchant -- ${name} <mchid> ${usage}\n      ${does}`,
+    ([name, command]) => `  ${usageOf(name, command)}\n      ${command.does}`,
   )
   const others = [
     '  npm run merchant -- file.json\n      adds or changes a merchant',
@@ -282,7 +304,8 @@ function wordOf(word: string | undefined, pattern: RegExp, what: string): string
 
 function wholeNumber(word: string | undefined, what: string, most: number): number {
   const number = Number(word)
-  if (word === undefined || !Number.isInteger(number) || number < 0 || number > most) {
+  // Digits alone: an empty word, as a variable of a script that is not set, would be a 0, which ends things at once.
+  if (word === undefined || !/^\d{1,4}$/.test(word) || number > most) {
     throw new CommandError(`here belongs a number of ${what}, from 0 to ${most}`)
   }
   return number

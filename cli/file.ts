@@ -160,11 +160,12 @@ const merchant_file = z.strictObject({
     .array(
       z.strictObject({
         url: web_url.max(2_048),
-        role: z.enum(['fulfilment', 'observer']).default('observer'),
+        /** of one that is here, what is left out stays; a new one is an observer of everything */
+        role: z.enum(['fulfilment', 'observer']).optional(),
         event_types: z
           .array(z.enum(['*', ...event_types]))
           .min(1)
-          .default(['*']),
+          .optional(),
         description: z.string().max(200).nullish(),
       }),
     )
@@ -215,17 +216,17 @@ export function readMerchantFile(given: unknown, folder: string): ReadMerchantFi
     }
   }
   if (wechat) {
+    let own: KeyObject | null = null
     attempt('private_key', () => {
       wechat.private_key = readPem(wechat.private_key, folder)
-      assertStrong(createPrivateKey(wechat.private_key))
+      own = readPrivateKey(wechat.private_key)
     })
     attempt('public_key', () => {
       if (!wechat.public_key) return
       wechat.public_key = readPem(wechat.public_key, folder)
-      if (!wechat.public_key.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) {
-        throw new Error('is not a PUBLIC KEY in PEM; download it in WeChat’s console beside its id')
-      }
-      assertStrong(createPublicKey(wechat.public_key))
+      const key = readPublicKey(wechat.public_key)
+      if (own !== null && createPublicKey(own).equals(key))
+        throw new Error('is the merchant’s own public key; WeChat Pay’s is downloaded in its console')
     })
   }
   if (mistakes.length > 0) throw new MerchantFileError(mistakes.join('\n'))
@@ -279,7 +280,33 @@ function readNamedFile(path: string, folder: string): string {
   }
 }
 
-function assertStrong(key: KeyObject): void {
+/** OpenSSL's own words for a key that it cannot read name neither the mistake nor a remedy. */
+function readPrivateKey(pem: string): KeyObject {
+  assertOneKey(pem)
+  if (/ENCRYPTED/.test(pem)) throw new Error('is encrypted; write it without its passphrase: openssl rsa -in … -out …')
+  return strongKey(() => createPrivateKey(pem), 'is not a private key in PEM; WeChat Pay’s is apiclient_key.pem')
+}
+
+function readPublicKey(pem: string): KeyObject {
+  const mistake = 'is not a PUBLIC KEY in PEM; download it in WeChat’s console beside its id'
+  assertOneKey(pem)
+  if (!pem.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) throw new Error(mistake)
+  return strongKey(() => createPublicKey(pem), mistake)
+}
+
+/** Of several keys the first would be taken, and nobody said that it is the one that is meant. */
+function assertOneKey(pem: string): void {
+  if ((pem.match(/-----BEGIN [A-Z ]*KEY-----/g) ?? []).length > 1) throw new Error('holds several keys; keep one')
+}
+
+function strongKey(read: () => KeyObject, mistake: string): KeyObject {
+  let key: KeyObject
+  try {
+    key = read()
+  } catch {
+    throw new Error(mistake)
+  }
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (key.asymmetricKeyType !== 'rsa' || bits < 2_048) throw new Error('is not an RSA key of 2048 bits or more')
+  return key
 }

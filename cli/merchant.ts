@@ -6,14 +6,17 @@ import { endpointId } from '../domain/ids.ts'
 import { billSettings } from '../domain/merchant/bill.ts'
 import { default_settings, isUsableKey } from '../domain/merchant/record.ts'
 import type {
+  EndpointRecord,
+  KeyRecord,
   MerchantApp,
   MerchantRecord,
   MerchantSettings,
   RetiredPublicKey,
   WeChatSetup,
 } from '../domain/merchant/record.ts'
+import { limits } from '../domain/policy.ts'
 import { enabledProducts, fittingApp, payment_methods, trade_types } from '../domain/order/method.ts'
-import { endpointUrl } from '../runtime/address.ts'
+import { endpointUrl, urlObjection } from '../runtime/address.ts'
 import { authorityWarning } from '../runtime/authorities.ts'
 import { no_connection, readConfig } from '../runtime/config.ts'
 import { assertFitForLive } from '../runtime/fitness.ts'
@@ -73,10 +76,13 @@ export async function applyMerchantFile(
   assertFitForLive({ config, role: 'merchant', merchants: [...others, wanted], openSealed })
   const before = await store.merchants.find(wanted.mchid)
   await assertApplicable(store, before, wanted)
+  await assertEndpointsUsable(store, config, wanted)
   const merchant = await saveMerchant(store, config, wanted, before, beijingTime(now()))
   // Of a way to pay that is switched off no order will ever show that WeChat Pay takes it again.
   for (const trade_type of trade_types.filter((one) => !enabledProducts(merchant).includes(one)))
     await store.merchants.liftProductRefused(merchant.mchid, trade_type)
+  const remarks = [...remarksOn(before, merchant), ...remarksOnFulfilment(merchant, wanted)]
+  remarks.push(...(await remarksOnEndpoints(store, merchant.mchid, wanted)))
   const endpoints = []
   for (const endpoint of wanted.endpoints) {
     endpoints.push(await addEndpoint(store, merchant.mchid, endpoint, beijingTime(now())))
@@ -85,6 +91,7 @@ export async function applyMerchantFile(
   for (const key of wanted.keys) keys.push(await addKey(store, merchant, key, beijingTime(now())))
   const named = new Set(keys.map(({ id }) => id))
   const working = (await store.keys.list(merchant.mchid)).filter((key) => isUsableKey(key, now()))
+  remarks.push(...wanted.keys.flatMap((key, place) => remarksOnKey(key, working.find(({ id }) => id === keys[place]?.id))))
   const unnamed_keys = working.filter(({ id }) => !named.has(id)).map(({ name, id, hint }) => ({ name, id, hint }))
   return {
     mchid: merchant.mchid,
@@ -93,7 +100,7 @@ export async function applyMerchantFile(
     keys,
     endpoints,
     apps: (merchant.apps ?? []).map(({ appid, kind, hint }) => ({ appid, kind, hint })),
-    remarks: [...remarksOn(before, merchant), ...remarksOnFulfilment(merchant, wanted)],
+    remarks,
     unnamed_keys,
   }
 }
@@ -115,6 +122,34 @@ function remarksOnFulfilment({ mchid, settings }: MerchantRecord, { endpoints }:
   return [
     `fulfilment mode none: what is paid counts as shipped, and what ${own.url} answers decides nothing; with {"settings": {"fulfilment": {"mode": "event"}}} in the file of ${mchid} it does`,
   ]
+}
+
+/** What an endpoint that is here hears is changed by nobody's file: what it is being sent would be another thing then. */
+async function remarksOnEndpoints(store: Store, mchid: string, { endpoints }: ReadMerchantFile): Promise<string[]> {
+  const remarks = []
+  for (const { url, role, event_types } of endpoints) {
+    const there = await store.endpoints.findByUrl(mchid, endpointUrl(url))
+    if (there === null || role === 'fulfilment') continue
+    const decides = role === 'observer' && there.role === 'fulfilment'
+    const hears_other = event_types !== undefined && !isSameChoice(event_types, there.event_types)
+    if (decides) remarks.push(`${there.id} at ${there.url} still decides: POST /v1/endpoints/<another>/fulfilment first`)
+    if (!decides && hears_other)
+      remarks.push(
+        `${there.id} at ${there.url} still hears ${there.event_types.join(', ')}: DELETE /v1/endpoints/${there.id}, and apply the file again`,
+      )
+  }
+  return remarks
+}
+
+/** Scopes are given with a key and never changed: a key that may do less, or more, is another one. */
+function remarksOnKey({ name, scopes }: ReadMerchantFile['keys'][number], key: KeyRecord | undefined): string[] {
+  if (key === undefined || isSameChoice(scopes, key.scopes)) return []
+  const remedy = `npm run merchant -- new-key ${key.mchid} ${name} ${scopes.join()}, then revoke-key ${key.mchid} ${key.id}`
+  return [`key ${name} (${key.id}) still has the scopes ${key.scopes.join()}, which are not those of the file: ${remedy}`]
+}
+
+function isSameChoice(one: readonly string[], other: readonly string[]): boolean {
+  return one.every((each) => other.includes(each)) && other.every((each) => one.includes(each))
 }
 
 /** The file with what it leaves out of what every merchant has. */
@@ -146,6 +181,31 @@ async function assertApplicable(store: Store, before: MerchantRecord | null, wan
     const remedy = `npm run merchant -- move-endpoint ${wanted.mchid} ${current_id} ${endpointUrl(own.url)}`
     throw new MerchantFileError(`endpoints: ${current_id} is the fulfilment endpoint already; move it: ${remedy}`)
   }
+}
+
+/** As POST /v1/endpoints refuses them: what is never called, one too many, and a disabled one whose answer would decide. */
+async function assertEndpointsUsable(
+  store: Store,
+  { allow_private_endpoints }: MerchantConfig,
+  { mchid, endpoints }: ReadMerchantFile,
+): Promise<void> {
+  const all = await store.endpoints.list(mchid)
+  const there = (url: string) => all.find((one) => one.url === endpointUrl(url))
+  for (const [index, { url, role }] of endpoints.entries()) {
+    const known = there(url)
+    // Not the address itself: it may hold a password.
+    const objection = known === undefined ? urlObjection(endpointUrl(url), allow_private_endpoints) : null
+    if (objection !== null) throw new MerchantFileError(`endpoints.${index}.url: nothing is sent there, since ${objection}`)
+    if (role === 'fulfilment' && known?.state === 'disabled')
+      throw new MerchantFileError(
+        `endpoints.${index}: ${known.id} is disabled (${known.disable_reason ?? '–'}); POST /v1/endpoints/${known.id}/enable first`,
+      )
+  }
+  const added = new Set(endpoints.filter(({ url }) => there(url) === undefined).map(({ url }) => endpointUrl(url)))
+  if (added.size > 0 && all.length + added.size > limits.endpoints_per_merchant)
+    throw new MerchantFileError(
+      `endpoints: a merchant has ${limits.endpoints_per_merchant} at most; ${all.length} are here, and the file adds ${added.size}`,
+    )
 }
 
 /** A token is known for ever: one that has ended here, or is another merchant's, is no key of this one's. */
@@ -253,7 +313,11 @@ async function addEndpoint(
 ): Promise<AppliedMerchantFile['endpoints'][number]> {
   const url = endpointUrl(wanted.url)
   const existing = await store.endpoints.findByUrl(mchid, url)
-  if (existing !== null) return { url, id: existing.id, role: wanted.role, secret: null }
+  if (existing !== null) {
+    const decides = wanted.role === 'fulfilment' ? await store.endpoints.promote(mchid, existing.id) : null
+    return { url, id: existing.id, role: (decides ?? existing).role, secret: null }
+  }
+  const role: EndpointRecord['role'] = wanted.role ?? 'observer'
   const _id = endpointId(mchid, url)
   const secret = newEndpointSecret()
   const added = await store.endpoints.add({
@@ -261,8 +325,8 @@ async function addEndpoint(
     id: publicId('ep', _id),
     mchid,
     url,
-    role: wanted.role,
-    event_types: wanted.event_types,
+    role,
+    event_types: wanted.event_types ?? ['*'],
     description: wanted.description ?? null,
     state: 'enabled',
     disable_reason: null,
@@ -271,7 +335,7 @@ async function addEndpoint(
     last_success_time: null,
     failing_since_time: null,
   })
-  return { url, id: publicId('ep', _id), role: wanted.role, secret: added.inserted ? secret : null }
+  return { url, id: publicId('ep', _id), role, secret: added.inserted ? secret : null }
 }
 
 async function addKey(
@@ -358,7 +422,7 @@ async function main(words: readonly string[]): Promise<void> {
         process.exitCode = await runCheck({ store, config }, words.slice(1), (line) => console.log(line))
         return // it says itself what the warning below would
       }
-      console.log(path === 'reseal' ? await resealAll(store) : await runCommand(store, words, Date.now()))
+      console.log(path === 'reseal' ? await resealAll(store) : await runCommand(store, words, Date.now(), config))
     } else {
       const file = parsedFile(resolve(path))
       console.log(appliedText(await applyMerchantFile(store, config, file, { folder: dirname(resolve(path)) })))

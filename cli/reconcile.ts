@@ -42,11 +42,19 @@ export interface ReconcileRequest {
 export function readVerifyRequest(args: readonly string[]): string | null {
   if (!args.some((arg) => arg.startsWith('--verify'))) return null
   try {
-    const { values } = parseArgs({ args: [...args], options: { verify: { type: 'string' } } })
+    const { values, tokens } = parseArgs({ args: [...args], options: { verify: { type: 'string' } }, tokens: true })
+    assertOnce(tokens)
     return values.verify ?? null
   } catch (error) {
-    throw new Misuse((error as Error).message)
+    throw error instanceof Misuse ? error : new Misuse((error as Error).message)
   }
+}
+
+/** Of an option that stands there twice only the last would count, and the other would pass for looked at. */
+function assertOnce(tokens: readonly { kind: string; name?: string }[]): void {
+  const names = tokens.flatMap(({ kind, name }) => (kind === 'option' && name !== undefined ? [name] : []))
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  if (twice !== undefined) throw new Misuse(`--${twice} is there twice`)
 }
 
 /** Checks the archive of a day, prints what it found and answers the exit code. */
@@ -68,7 +76,13 @@ export async function verifyDay(path: string, print: (line: string) => void): Pr
 export function readReconcileRequest(args: readonly string[], now_ms: number): ReconcileRequest {
   const options = { to: { type: 'string' }, merchant: { type: 'string' } } as const
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    const { values, positionals, tokens } = parseArgs({
+      args: [...args],
+      options,
+      allowPositionals: true,
+      tokens: true,
+    })
+    assertOnce(tokens)
     const [from = dayBefore(now_ms), ...rest] = positionals
     if (rest.length > 0) throw new Misuse(`one day, or one with --to: ${rest.join(' ')} is too much`)
     return { days: daysBetween(from, values.to ?? from, now_ms), mchid: values.merchant ?? null }

@@ -141,8 +141,7 @@ async function openSimulator({ folder, ports, environment, running, log }: Start
 }
 
 async function openApi(config: Config, { ports, running, log }: StartContext): Promise<void> {
-  await ports.api.release()
-  const api = await startApi({ config, log: log('api') })
+  const api = await startApi({ config, log: log('api'), freePort: () => ports.api.release() })
   running.add('api', 20_000, () => api.close())
 }
 

@@ -3,7 +3,7 @@ import type { Time } from './calendar.ts'
 
 /** Why a person should look. Each code has one cause, and the remedy that goes with it is what a console button does. */
 export const attention_texts = {
-  not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. Look at the last error.',
+  not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. The detail quotes the last error.',
   wechat_setup:
     'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
   product_not_enabled:
@@ -15,18 +15,20 @@ export const attention_texts = {
   checkout_exhausted:
     'A payer of a checkout was refused: it has had as many orders as one may have. Find out who opens it again and again, cancel it, and make a new one for the sale.',
   wechat_unreachable: 'WeChat has not answered for minutes. Check the network to both of its hosts.',
+  wechat_answer_unclear:
+    'WeChat answers for minutes with a code that takes this no further; the detail quotes it. Look it up in WeChat Pay’s documents or ask its support. Weft asks again, and goes on when the answer changes.',
   close_uncertain:
-    'WeChat has not confirmed the close for 30 minutes. The order stays open until a query proves it closed.',
+    'WeChat has not confirmed the close for 30 minutes. The order stays open until a query proves it closed. Look at the last error.',
   payment_contradicted: 'Money arrived that does not match the order. Accept or reject it.',
   refunded_outside: 'The payment was first seen as already refunded. Find out who refunded it.',
   late_payment_held: 'Money arrived after the order had ended, and the policy is to hold it. Refund or accept it.',
   phantom_payment:
     'WeChat says that the payment of this order was never made. Do not ship; look in its console, then accept or reject.',
-  second_payment: 'A second payment arrived for an order that was already paid. A person must decide.',
+  second_payment: 'A second payment arrived for an order that was already paid. Reject it, and it goes back; or accept it.',
   orphan_payment: 'Money arrived for a number that Weft does not know. Find the system that made the order.',
-  fulfilment_pending: 'The merchant said it would answer later, and half of the time is gone.',
+  fulfilment_pending: 'The merchant said it would answer later, and half of the time is gone. Ask the merchant.',
   fulfilment_overdue: 'The merchant has not said that it shipped, or has said that it cannot. Ask, then decide.',
-  delivery_failing: 'The merchant’s endpoint has not taken an event in five attempts.',
+  delivery_failing: 'The merchant’s endpoint has not taken an event in five attempts. See what it answers, and have it mended.',
   undelivered: 'An event was given up after the whole schedule. Send it once more when the endpoint works.',
   not_enough:
     'The merchant’s balance at WeChat Pay is too low for the refund. Top it up; the same refund then goes on.',
@@ -42,7 +44,7 @@ export const attention_texts = {
     'WeChat has another refund under this number, made outside Weft; this one was not made. Refund under a new number, or settle this.',
   returned_to_merchant:
     'WeChat paid the refund to the merchant’s own account. Pay the payer by hand and record the proof.',
-  approval_waiting: 'A refund above the limit waits for a second person’s approval.',
+  approval_waiting: 'A refund above the limit waits for a second person’s approval. Approve or reject it with another key.',
   run_stuck:
     'A step of this run fails again and again, for a reason that no waiting mends. Read its error, mend the cause, then terminate the run in Temporal: it begins anew from its record.',
   book_adrift: 'Records and book disagree. Run the audit: it names every number and every fen.',
@@ -69,7 +71,8 @@ export const attention_texts = {
     'A day could not be proven, since its bill is not whole or disagrees with itself. Its reconciliation says why.',
   bill_expiring:
     'WeChat will soon have no bill any more of a day that is not proven. Have it looked at now: the detail names it and the command.',
-  decryption_failing: 'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console.',
+  decryption_failing:
+    'Notifications verify but do not decrypt: the APIv3 key here is not the one in WeChat’s console. Put that one into the merchant’s file.',
 } as const
 
 export type AttentionCode = keyof typeof attention_texts
@@ -103,9 +106,19 @@ export function isAboutMoney(code: AttentionCode): boolean {
   return money_codes.has(code)
 }
 
+/** Attention says why a person should look, and since when. */
 export interface Attention {
   code: AttentionCode
   since_time: Time
+  /** which of several things is meant, or what WeChat Pay itself said; absent where the code says all */
+  detail?: string | null
+}
+
+/** Attention as merchants see it, and nothing else of what carries it. */
+export type AttentionView = Required<Attention>
+
+export function attentionView({ code, since_time, detail = null }: Attention): AttentionView {
+  return { code, since_time, detail }
 }
 
 /** Those about money first, then as they came. */

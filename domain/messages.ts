@@ -267,7 +267,7 @@ export function refundStart(refund: RefundKey & { out_trade_no: string }): Workf
     },
     details: {
       en: `Gives money of order \`${mchid}/${out_trade_no}\` back: reserves it on the payment, sends one request to WeChat, asks until it has ended, tells the order.`,
-      'zh-CN': `退回订单 \`${mchid}/${out_trade_no}\` 的款项：在付款上锁定可退金额，向微信支付申请一次，查询直到结束，再告知订单。`,
+      'zh-CN': `退回订单 \`${mchid}/${out_trade_no}\` 的款项：在该笔付款上锁定可退金额，向微信支付申请一次，查询直到结束，再通知订单工作流。`,
     },
   }
 }

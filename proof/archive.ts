@@ -9,8 +9,7 @@ import { bill_types } from '../domain/bill/row.ts'
 import { createBillScan } from './billscan.ts'
 import type { BillScan, ScannedBill } from './billscan.ts'
 import { contradictions } from './result.ts'
-import { readDifferenceLine, readManifest, readResult } from './archivefile.ts'
-import type { OpenKinds } from './archivefile.ts'
+import { DifferenceLines, readManifest, readResult } from './archivefile.ts'
 
 /** The file is no archive of a day, or one that is not opened; `message` says why. */
 export class ArchiveRefused extends Error {
@@ -134,21 +133,21 @@ export interface ArchiveContent {
   result: ArchivedResult
   files: Map<string, { byte_count: number; sha256: string }>
   bills: Map<string, ScannedBill>
-  left: OpenKinds
+  differences: DifferenceLines
   broken: string[]
 }
 
 async function readEntries(zip: ZipFile, entries: readonly Entry[]): Promise<ArchiveContent> {
   const files: ArchiveContent['files'] = new Map()
   const bills: ArchiveContent['bills'] = new Map()
-  const left: OpenKinds = {}
+  const differences = new DifferenceLines()
   const broken: string[] = []
   const texts = new Map<string, string>()
   for (const entry of entries) {
     const { fileName: name } = entry
     const bill = billOfName(name)
     const scan: BillScan | null = bill && createBillScan(bill.type)
-    const lines = name === archive_files.differences ? lineReader((line) => readDifferenceLine(line, left)) : null
+    const lines = name === archive_files.differences ? lineReader((line) => differences.take(line)) : null
     const is_json = name === archive_files.manifest || name === archive_files.result
     if (is_json && entry.uncompressedSize > archive_limits.json_bytes) refuse(`${name} is too large`)
     const pieces: Buffer[] = []
@@ -175,7 +174,7 @@ async function readEntries(zip: ZipFile, entries: readonly Entry[]): Promise<Arc
   try {
     const manifest = readManifest(textOf(archive_files.manifest))
     const result = readResult(textOf(archive_files.result))
-    return { manifest, result, files, bills, left, broken }
+    return { manifest, result, files, bills, differences, broken }
   } catch (error) {
     return refuse(broken[0] ?? messageOf(error))
   }
@@ -204,7 +203,11 @@ function lineReader(take: (line: string) => void) {
 
 /** Every file that is named is there and has its hash, and no other is there. */
 function fileFlaws({ files, bills }: ArchiveManifest, found: ArchiveContent): string[] {
-  const flaws = [...found.broken]
+  const flaws = [
+    ...found.broken,
+    ...namedTwice(files.map(({ name }) => name)),
+    ...namedTwice(bills.map(({ type, version }) => `version ${version} of the ${type} bill`)),
+  ]
   const named = new Map(files.map((file) => [file.name, file]))
   for (const [name, { byte_count, sha256 }] of named) {
     const seen = found.files.get(name)
@@ -220,6 +223,12 @@ function fileFlaws({ files, bills }: ArchiveManifest, found: ArchiveContent): st
   return flaws
 }
 
+/** What is named twice may be named otherwise, and only one of the two would be looked at. */
+function namedTwice(names: readonly string[]): string[] {
+  const twice = new Set(names.filter((name, at) => names.indexOf(name) !== at))
+  return [...twice].map((name) => `the manifest names ${name} twice`)
+}
+
 /** Every bill has the hash that WeChat Pay signed. */
 function billFlaws({ bills }: ArchiveManifest, found: ArchiveContent): string[] {
   const flaws: string[] = []
@@ -229,9 +238,12 @@ function billFlaws({ bills }: ArchiveManifest, found: ArchiveContent): string[] 
     if (bill.name !== archivedBillName(bill)) flaws.push(`${bill.name} is not where its version belongs`)
     const seen = found.bills.get(bill.name)
     if (seen === undefined) continue
+    const byte_count = found.files.get(bill.name)?.byte_count
+    if (byte_count !== bill.byte_count)
+      flaws.push(`${bill.name} was fetched with ${bill.byte_count} bytes, and has ${byte_count}`)
     if (seen.sha1 !== bill.sha1)
       flaws.push(`${bill.name} has the SHA-1 ${seen.sha1}, and was fetched with ${bill.sha1}`)
-    if (bill.sha1?.toLowerCase() !== bill.signed_sha1?.toLowerCase())
+    if (bill.sha1 !== bill.signed_sha1)
       flaws.push(`${bill.name} was fetched with the SHA-1 ${bill.sha1}, and WeChat Pay signed ${bill.signed_sha1}`)
   }
   for (const name of found.bills.keys()) if (!known.has(name)) flaws.push(`${name} belongs to no bill of the manifest`)

@@ -6,7 +6,11 @@ import { dayRange, reconciliation_states } from '../domain/bill/reconciliation.t
 import { bill_types } from '../domain/bill/row.ts'
 import { dayBefore } from '../domain/calendar.ts'
 
-const sha = (digits: number) => z.string().regex(new RegExp(`^[0-9a-fA-F]{${digits}}$`))
+const sha = (digits: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^[0-9a-fA-F]{${digits}}$`))
+    .toLowerCase()
 const count = z.int().min(0)
 
 const edge = z.object({ bill_date: z.string(), amount: z.int() }).nullable()
@@ -75,10 +79,12 @@ const result_shape = z.looseObject({
   differences: z.record(z.string(), count),
 })
 
-const difference_shape = z.looseObject({ kind: z.enum(difference_kinds), state: z.enum(difference_states) })
-
-/** How many differences of the archive are not over, by kind. */
-export type OpenKinds = Partial<Record<string, number>>
+const difference_shape = z.looseObject({
+  mchid: z.string(),
+  bill_date: z.string(),
+  kind: z.enum(difference_kinds),
+  state: z.enum(difference_states),
+})
 
 /** Throws for what is no manifest of this form. */
 export function readManifest(text: string): ArchiveManifest {
@@ -94,11 +100,37 @@ export function readResult(text: string): ArchivedResult {
   return read('result.json', result_shape, text) as unknown as ArchivedResult
 }
 
-/** Counts a difference. Throws for what is none. */
-export function readDifferenceLine(line: string, left: OpenKinds): void {
-  if (line === '') return
-  const { kind, state } = read('differences.jsonl', difference_shape, line)
-  if (unsettled_states.includes(state)) left[kind] = (left[kind] ?? 0) + 1
+/** How many differences of the archive are not over, by kind. */
+export type OpenKinds = Partial<Record<string, number>>
+
+/** days of which the first line is kept: an archive has lines of one */
+const most_days = 10
+
+/** DifferenceLines is what the differences of an archive say, read line by line. */
+export class DifferenceLines {
+  readonly left: OpenKinds = {}
+  /** the first line of each day, by its name */
+  readonly days = new Map<string, number>()
+  /** why the first of the lines that are none is none */
+  mistake: string | null = null
+  #line = 0
+
+  take(text: string): void {
+    this.#line += 1
+    if (text === '') return
+    try {
+      const { mchid, bill_date, kind, state } = read(`line ${this.#line}`, difference_shape, text)
+      const day = archivedDay({ mchid, bill_date })
+      if (!this.days.has(day) && this.days.size < most_days) this.days.set(day, this.#line)
+      if (unsettled_states.includes(state)) this.left[kind] = (this.left[kind] ?? 0) + 1
+    } catch (error) {
+      this.mistake ??= (error as Error).message
+    }
+  }
+}
+
+export function archivedDay({ mchid, bill_date }: Pick<ArchiveManifest, 'mchid' | 'bill_date'>): string {
+  return `${mchid}/${bill_date}`
 }
 
 function read<T>(name: string, shape: z.ZodType<T>, text: string): T {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { StoreUnavailable } from '../store/connection.ts'
 import type { Store } from '../store/store.ts'
 import type { Finding, ProofPatience } from './finding.ts'
 import { proveMerchant, proveNumbers } from './passage.ts'
@@ -47,11 +48,13 @@ export function createAuditor(settings: AuditorSettings) {
   const holder = randomUUID()
   const watches = new Map<string, MerchantWatch>()
   const place = { next: 0 }
+  const round = { is_away_said: false }
 
   /** One round. False: another worker's auditor holds the lease. */
   async function audit(ending?: AbortSignal): Promise<boolean> {
     const lease = await store.leases.hold(lease_name, holder, { ttl_ms: every_ms * 3, now, ending })
     if (lease === null) return leaveToOther()
+    round.is_away_said = false
     const mchids = (await store.merchants.list()).map(({ mchid }) => mchid)
     for (const mchid of watches.keys()) if (!mchids.includes(mchid)) watches.delete(mchid)
     for (const mchid of mchids) {
@@ -77,12 +80,18 @@ export function createAuditor(settings: AuditorSettings) {
     return false
   }
 
-  /** A merchant whose records cannot be read or make no sense keeps no other from its turn. */
+  /**
+   * A merchant whose records cannot be read or make no sense keeps no other from its turn. That the database is away is
+   * said once a round, not once for each merchant.
+   */
   async function proveOrLog<T>(mchid: string, work: () => Promise<T>): Promise<T | null> {
     try {
       return await work()
     } catch (error) {
-      log.warn('a merchant’s records could not be proven; the next round tries again', { mchid, error })
+      const is_away = error instanceof StoreUnavailable
+      const say = is_away && round.is_away_said ? log.debug : log.warn
+      say('a merchant’s records could not be proven; the next round tries again', { mchid, error })
+      round.is_away_said ||= is_away
       return null
     }
   }

@@ -28,10 +28,15 @@ export interface ScannedBill {
   rows: number
   malformed: number
   trade: TradeSums
+  /** the merchant numbers of its trades, the first few */
+  mchids: string[]
   chain: BalanceChain
   /** what is wrong with the file itself */
   flaws: DayFlaw[]
 }
+
+/** A bill has lines of one merchant number. */
+const most_mchids = 10
 
 export interface BillScan {
   push(bytes: Buffer): void
@@ -43,12 +48,16 @@ export function createBillScan(type: BillType): BillScan {
   const hash = createHash('sha1')
   const reader = createStatementReader<BillType>(type)
   const trade = noTrades()
+  const mchids = new Set<string>()
   const chain = new BalanceChain(type)
   let malformed = 0
   const take = (entry: Parameters<Parameters<typeof reader.push>[1]>[0]) => {
     if (!('row' in entry)) malformed += 1
-    else if (type === 'trade') addTrade(trade, entry.row as TradeRow)
-    else chain.add(entry.row as FlowRow)
+    else if (type === 'trade') {
+      const row = entry.row as TradeRow
+      addTrade(trade, row)
+      if (mchids.size < most_mchids) mchids.add(row.mchid)
+    } else chain.add(entry.row as FlowRow)
   }
   return {
     push(bytes) {
@@ -64,6 +73,7 @@ export function createBillScan(type: BillType): BillScan {
         rows,
         malformed,
         trade,
+        mchids: [...mchids],
         chain,
         flaws: others.map((flaw) => flawOf(flaw.code, flaw.values, type)),
       }

@@ -1,5 +1,5 @@
 import type { ArchivedResult, ArchiveManifest } from '../domain/bill/archive.ts'
-import { archivedBillName } from '../domain/bill/archive.ts'
+import { archive_files, archivedBillName } from '../domain/bill/archive.ts'
 import { edgeFlaws } from '../domain/bill/balance.ts'
 import { billName, flawOf, flawTexts } from '../domain/bill/flaw.ts'
 import { assertClassified, balanceOf } from '../domain/bill/reconciliation.ts'
@@ -7,13 +7,14 @@ import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import { bill_types, isFlowBill } from '../domain/bill/row.ts'
 import type { BillType, FlowBill } from '../domain/bill/row.ts'
 import { yuanText } from '../domain/money.ts'
-import type { OpenKinds } from './archivefile.ts'
+import { archivedDay } from './archivefile.ts'
+import type { DifferenceLines, OpenKinds } from './archivefile.ts'
 import type { ScannedBill, TradeSums } from './billscan.ts'
 
 /** What of an archive a result is held against. */
 export interface ReadAnew {
   bills: Map<string, ScannedBill>
-  left: OpenKinds
+  differences: DifferenceLines
 }
 
 /** Why the result of a day is not proven by its own bills and differences; none: it is. */
@@ -27,8 +28,10 @@ export function contradictions(manifest: ArchiveManifest, result: ArchivedResult
     ...flawTexts([...result.flaws, ...(trade?.flaws ?? [])]),
     ...classFlaws(result),
     ...tradeFlaws(result, trade),
+    ...merchantFlaws(manifest, trade),
     ...comparedFlows(result).flatMap((type) => flowFlaws(manifest, result, type, found)),
-    ...conclusionFlaws(result, found.left),
+    ...differenceFlaws(manifest, found.differences),
+    ...conclusionFlaws(result, found.differences.left),
   ]
 }
 
@@ -126,6 +129,22 @@ function boundFlaw({ what, said, least, most, shown }: Bound): string {
   return `${what}: the result says ${shown(said)}, and the bill ${range}`
 }
 
+/** A look at a bill of another merchant number is never proven. */
+function merchantFlaws({ mchid }: ArchiveManifest, bill: ScannedBill | null): string[] {
+  const others = (bill?.mchids ?? []).filter((one) => one !== mchid)
+  return others.map((other) => `the trade bill has lines of merchant number ${other}`)
+}
+
+/** Every difference can be read, and is one of this day. */
+function differenceFlaws(manifest: ArchiveManifest, { days, mistake }: DifferenceLines): string[] {
+  const name = archive_files.differences
+  const others = [...days].filter(([day]) => day !== archivedDay(manifest))
+  return [
+    ...(mistake === null ? [] : [`${name} cannot be read: ${mistake}`]),
+    ...others.map(([, line]) => `${name} has a difference of another day: line ${line}`),
+  ]
+}
+
 /** The fund flows that the result is about. */
 function comparedFlows({ versions }: ArchivedResult): FlowBill[] {
   return bill_types.filter(isFlowBill).filter((type) => type === 'fundflow' || versions[type] !== undefined)
@@ -146,12 +165,13 @@ function flowFlaws(manifest: ArchiveManifest, result: ArchivedResult, type: Flow
 }
 
 /** What the result concludes must follow from what it and the differences say. */
-function conclusionFlaws({ is_proven, flaws, differences }: ArchivedResult, not_over: OpenKinds): string[] {
+function conclusionFlaws({ is_proven, state, flaws, differences }: ArchivedResult, not_over: OpenKinds): string[] {
   const found: string[] = []
   const left = Object.entries(not_over).map(([kind, number]) => `${number} ${kind}`)
   if (left.length > 0) found.push(`differences are not over: ${left.join(', ')}`)
   if (is_proven && (flaws.length > 0 || Object.keys(differences).length > 0))
     found.push('the result calls the day proven, and names why it is not')
+  if (is_proven && state !== 'balanced') found.push(`the result calls the day proven, and its state ${state}`)
   if (!is_proven && flaws.length === 0 && left.length === 0)
     found.push('the day was not proven at its last look; its differences are over since: look at it again')
   return found

@@ -105,11 +105,24 @@ export function readNetworks(names: readonly string[]): Networks {
   }
 }
 
+/** Whether a network is larger than any of one's own can be: the largest private ones are 10.0.0.0/8 and fc00::/7. */
+export function isForStrangers(name: string): boolean {
+  const [network, bits] = networkRange(name) ?? []
+  return network !== undefined && bits !== undefined && bits < (network.kind() === 'ipv4' ? 8 : 7)
+}
+
 type Range = [network: ipaddr.IPv4 | ipaddr.IPv6, bits: number]
+
+/** How much of an IPv6 address says that an IPv4 one is mapped into it. */
+const mapped_bits = 96
 
 /** Null: it is none. Of an IPv4 address only the form with four numbers counts: `10/8` could be meant otherwise. */
 function networkRange(name: string): Range | null {
-  if (ipaddr.IPv4.isValidCIDRFourPartDecimal(name) || ipaddr.IPv6.isValidCIDR(name)) return ipaddr.parseCIDR(name)
+  if (ipaddr.IPv4.isValidCIDRFourPartDecimal(name) || ipaddr.IPv6.isValidCIDR(name)) {
+    const [network, bits] = ipaddr.parseCIDR(name)
+    const is_mapped = network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && bits >= mapped_bits
+    return is_mapped ? [network.toIPv4Address(), bits - mapped_bits] : [network, bits]
+  }
   if (ipaddr.IPv4.isValidFourPartDecimal(name) || ipaddr.IPv6.isValid(name)) {
     const address = ipaddr.process(name)
     return [address, address.kind() === 'ipv4' ? 32 : 128]
@@ -117,8 +130,11 @@ function networkRange(name: string): Range | null {
   return null
 }
 
-/** The address in its one form, an IPv4 address that is mapped into IPv6 as IPv4; null: it is none. */
+/**
+ * The address in its one form, an IPv4 address that is mapped into IPv6 as IPv4; null: it is none. A zone (`%eth0`) is left
+ * out: it means something to the machine alone that wrote it, and WeChat Pay takes none.
+ */
 export function plainAddress(text: string): string | null {
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return null
-  return ipaddr.process(text).toString()
+  return ipaddr.process(text.replace(/%.*$/s, '')).toString()
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { languages } from '../domain/language.ts'
 import type { Language } from '../domain/language.ts'
 import type { ShownTo } from '../domain/messages.ts'
-import { notifyUrlObjection, readNetworks } from './address.ts'
+import { isForStrangers, notifyUrlObjection, readNetworks } from './address.ts'
 
 /** A key of the installation that seals secrets; the first of the list seals, all of them open. */
 export interface MasterKey {
@@ -306,10 +306,4 @@ function readProxies(text: string, context: z.RefinementCtx): string[] {
     return refuse('has a part that is neither an address nor a network; write them like 10.0.0.0/8,192.0.2.7')
   }
   return names
-}
-
-/** No network of one's own is as large: the largest private ones are 10.0.0.0/8 and fc00::/7. */
-function isForStrangers(network: string): boolean {
-  const [, bits = '128'] = /\/(\d+)$/.exec(network) ?? []
-  return Number(bits) < (network.includes(':') ? 7 : 8)
 }

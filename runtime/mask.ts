@@ -50,7 +50,8 @@ const secret_patterns: readonly [RegExp, string][] = [
   [/\b(weixin:\/\/[\w.-]+)[^\s"'\\<>]*/gi, `$1/${masked}`],
   // The same of H5's address, which one person may open.
   [/(\/checkmweb\?)[^\s"'\\<>]+/gi, `$1${masked}`],
-  [/(\/pay\/)[A-Za-z0-9_-]{16,}/g, `$1${masked}`],
+  // In an address within an address too, as WeChat is told where to send a payer back to.
+  [/((?:\/|%2F)pay(?:\/|%2F))[A-Za-z0-9_-]{16,}/gi, `$1${masked}`],
   [/(?<!\w)(\w+:\/\/[^\s:/@]*:)[^\s@/]+@/g, `$1${masked}@`],
 ]
 

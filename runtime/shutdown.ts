@@ -61,6 +61,23 @@ export function closeOnSignal(steps: readonly ShutdownStep[], log: Logger, host:
   }
 }
 
+/**
+ * Starts a role, and ends it on a signal by `steps`. One that comes while it still waits for its servers ends the process
+ * at once: the first process of a container ignores what it has no handler for, and would wait on until it is killed.
+ */
+export async function startUntilSignal<T>(
+  start: () => Promise<T>,
+  steps: (started: T) => readonly ShutdownStep[],
+  log: Logger,
+  host: ShutdownHost = process,
+): Promise<readonly ShutdownStep[]> {
+  const letGo = closeOnSignal([], log, host)
+  const closing = steps(await start())
+  closeOnSignal(closing, log, host)
+  letGo()
+  return closing
+}
+
 /** The little of `process` that shutting down needs. */
 export interface ShutdownHost {
   on(signal: 'SIGINT' | 'SIGTERM', handler: (signal: NodeJS.Signals) => void): unknown

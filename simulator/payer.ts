@@ -152,7 +152,10 @@ export class Payer {
     const merchant = this.#merchantOf(order)
     const openid = request.payer_openid ?? order.payer_openid ?? openidOf(order.appid, request.payer)
     const answer = { story: request.story, mchid: order.mchid, out_trade_no: order.out_trade_no }
-    if (request.story === 'second_payment') return { ...answer, ...this.#paySecondTime(order, merchant, openid) }
+    const success_time = request.success_time === undefined ? this.#now() : milliseconds(request.success_time)
+    if (success_time > this.#now()) throw new ControlError(400, 'PARAM_ERROR', 'success_time: that moment is to come')
+    if (request.story === 'second_payment')
+      return { ...answer, ...this.#paySecondTime(order, merchant, { openid, success_time }) }
     if (request.story === 'pay_after_close') {
       if (order.trade_state !== 'CLOSED') throw new ControlError(409, 'ORDER_NOT_CLOSED', 'the order is not closed')
     } else {
@@ -164,8 +167,6 @@ export class Payer {
     const total = request.amount?.total ?? order.total + (request.story === 'wrong_amount' ? 1 : 0)
     if (nocash_amount + cash_amount > total)
       throw new ControlError(400, 'COUPON_TOO_LARGE', 'the coupon exceeds the amount')
-    const success_time = request.success_time === undefined ? this.#now() : milliseconds(request.success_time)
-    if (success_time > this.#now()) throw new ControlError(400, 'PARAM_ERROR', 'success_time: that moment is to come')
     const paid = { openid, nocash_amount, cash_amount, bank_type }
     const payment = this.#newPayment(order, { ...paid, total, success_time })
     const { transaction_id } = payment
@@ -206,10 +207,10 @@ export class Payer {
   #paySecondTime(
     order: Order,
     merchant: Merchant,
-    openid: string,
+    paid: { openid: string; success_time: number },
   ): Pick<PayResponse, 'outcome' | 'transaction_id' | 'notification_id'> {
     if (order.transaction_id === null) throw new ControlError(409, 'ORDER_NOT_PAID', 'nobody has paid it a first time')
-    const payment = this.#newPayment(order, { ...default_payment_terms, openid, total: order.total })
+    const payment = this.#newPayment(order, { ...default_payment_terms, ...paid, total: order.total })
     this.#state.keepPayment(payment)
     this.#state.changeBalance(order.mchid, settlementTotal(payment))
     const { id } = this.#notifyPayment(order, merchant, payment, {})

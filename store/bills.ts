@@ -6,7 +6,7 @@ import type { BillType } from '../domain/bill/row.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
-import { SealBroken, sealPlace } from './sealer.ts'
+import { openedUnlessBroken, SealBroken, sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
 const change_sum = partSchema({ count: Number, amount: Number })
@@ -134,9 +134,9 @@ export class Bills {
 
   /**
    * Seals pieces anew that the newest master key did not seal: some from behind `after`, in the order of `_id`. `last` is
-   * null once all have been looked at. Throws `SealBroken`, `SealingKeyMissing`.
+   * null once all have been looked at; `broken` gets the places of those that do not open. Throws `SealingKeyMissing`.
    */
-  async resealSome(after: string): Promise<{ changed: number; last: string | null }> {
+  async resealSome(after: string, broken: string[]): Promise<{ changed: number; last: string | null }> {
     const page = { limit: resealed_at_once, sort: { _id: 1 }, fields: ['_id', 'key_id'] } as const
     const found = await this.#parts.find({ _id: { $gt: after } }, { ...page, fields: [...page.fields] })
     let changed = 0
@@ -145,7 +145,12 @@ export class Bills {
       const part = await this.#parts.findOne({ _id })
       if (part === null) continue
       const as_read = key_id === undefined ? { key_id: { $exists: false } } : { key_id }
-      const anew = this.#sealer.sealBytes(this.#opened(part), partPlace(_id))
+      const opened = openedUnlessBroken(() => this.#opened(part))
+      if (opened === null) {
+        broken.push(partPlace(_id))
+        continue
+      }
+      const anew = this.#sealer.sealBytes(opened, partPlace(_id))
       await this.#parts.update({ _id, ...as_read }, { $set: { ...anew } })
       changed += 1
     }

@@ -39,7 +39,7 @@ const schema = recordSchema({
   orders: [partSchema({ out_trade_no: String, trade_type: String, payer: String, address: String, time: Date })],
   paid_by: String,
   next_action: partSchema({ what: String, time: Date }),
-  attention: partSchema({ code: String, since_time: Date }),
+  attention: partSchema({ code: String, since_time: Date, detail: String }),
 })
 
 schema.index({ mchid: 1, create_time: -1, _id: -1 })
@@ -162,7 +162,7 @@ export class Checkouts {
 
   /** A payer was refused, since it has had as many orders as one may have: said until it is over. True: it is new. */
   async noteExhausted({ _id }: Pick<CheckoutRecord, '_id'>, time: Time): Promise<boolean> {
-    return this.#timelined.noteAttention(_id, 'open', 'checkout_exhausted', time)
+    return this.#timelined.noteAttention(_id, 'open', { code: 'checkout_exhausted', since_time: time })
   }
 
   /** What was planned is done, for what it is up to `revision`: nothing more is. */

@@ -4,7 +4,7 @@ import type { EndpointRecord } from '../domain/merchant/record.ts'
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
-import { sealPlace } from './sealer.ts'
+import { openedUnlessBroken, sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
 const schema = recordSchema({
@@ -83,13 +83,19 @@ export class Endpoints {
     return this.#endpoints.updateAndReturn(is_as_read, { $set: { secrets: secrets.slice(-most_secrets) } })
   }
 
-  /** Seals secrets of an endpoint anew where the newest key did not seal them. False: there were none such. */
-  async reseal(endpoint: EndpointRecord): Promise<boolean> {
+  /**
+   * Seals secrets of an endpoint anew where the newest key did not seal them; `broken` gets the place of one that does not
+   * open, which stays as it is. False: there were none such.
+   */
+  async reseal(endpoint: EndpointRecord, broken: string[] = []): Promise<boolean> {
     const place = secretsPlace(endpoint._id)
-    if (endpoint.secrets.every(({ secret }) => this.#sealer.isFresh(secret, place))) return false
     const secrets = endpoint.secrets.map((one) => {
-      return { ...one, secret: this.#sealer.seal(this.#sealer.open(one.secret, place), place) }
+      if (this.#sealer.isFresh(one.secret, place)) return one
+      const opened = openedUnlessBroken(() => this.#sealer.open(one.secret, place))
+      if (opened === null) broken.push(place)
+      return opened === null ? one : { ...one, secret: this.#sealer.seal(opened, place) }
     })
+    if (secrets.every((one, index) => one === endpoint.secrets[index])) return false
     await this.replaceSecrets(endpoint, secrets)
     return true
   }

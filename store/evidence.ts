@@ -8,7 +8,7 @@ import type { Filter, Insertion, Page, PageRequest } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
-import { sealPlace } from './sealer.ts'
+import { openedUnlessBroken, sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
 const schema = recordSchema({
@@ -118,12 +118,15 @@ export class Evidence {
 
   /**
    * Decides which of several arrivals of one message counts: the first; all are answered with what it left. A notification
-   * that comes under a known id and names other numbers is another message, whatever an id promises: it is kept beside
-   * the first, by its bytes, and answered with `other_than`.
+   * that comes under a known id and names other numbers is another message, whatever an id promises, and so is what
+   * `isRepeat` denies: it is kept beside the first, by its bytes, and answered with `other_than`.
    */
-  async archive(record: EvidenceRecord): Promise<ArchiveResult> {
+  async archive(
+    record: EvidenceRecord,
+    isRepeat = (first: EvidenceRecord) => isSameMessage(record, first),
+  ): Promise<ArchiveResult> {
     const first = await this.#keep(record)
-    if (first.inserted || isSameMessage(record, first.evidence)) return first
+    if (first.inserted || record.body_sha256 === first.evidence.body_sha256 || isRepeat(first.evidence)) return first
     const _id = `${record._id}/${record.body_sha256}`
     const beside = await this.#keep({ ...record, _id, id: publicId('evd', _id) })
     return { ...beside, other_than: first.evidence }
@@ -138,7 +141,7 @@ export class Evidence {
    * Seals raw bytes anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
    * order of `_id`. `changed`: how many were found so. `last` is null once all have been looked at.
    */
-  async resealSome(sealer: Sealer, after: string): Promise<{ changed: number; last: string | null }> {
+  async resealSome(sealer: Sealer, after: string, broken: string[]): Promise<{ changed: number; last: string | null }> {
     const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
     const found = await this.#evidence.scan({ _id: { $gt: after }, 'raw.sealed': { $exists: true } }, page)
     let changed = 0
@@ -146,9 +149,13 @@ export class Evidence {
       const { _id, raw } = evidence
       const place = rawPlace(evidence)
       if (!('sealed' in raw) || sealer.isFresh(raw, place)) continue
+      const opened = openedUnlessBroken(() => sealer.open(raw, place))
+      if (opened === null) {
+        broken.push(place)
+        continue
+      }
       const is_as_read = { _id, 'raw.sealed': raw.sealed }
-      const resealed = sealer.seal(sealer.open(raw, place), place)
-      await this.#evidence.update(is_as_read, { $set: { raw: resealed } })
+      await this.#evidence.update(is_as_read, { $set: { raw: sealer.seal(opened, place) } })
       changed += 1
     }
     return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }

@@ -21,6 +21,9 @@ export interface HeldLease {
 
 const schema = recordSchema({ _id: String, holder: String, expire_time: Date })
 
+/** By so much at most: WeChat Pay takes nothing that is signed by a clock farther off (docs/wechat-pay.md §1.4). */
+const clocks_differ_ms = 5 * 60_000
+
 /**
  * Who may do the work of which there should be one. A lease spares work and guarantees nothing: clocks differ, so what
  * is done under it must bear being done twice.
@@ -32,9 +35,14 @@ export class Leases {
     this.#leases = new Collection(connections, 'leases', schema)
   }
 
-  /** True when `holder` has the lease for `ttl_ms` from `now` (Unix ms): it was free, run out, or its own already. */
+  /**
+   * True when `holder` has the lease for `ttl_ms` from `now` (Unix ms): it was free, run out, its own already, or left by a
+   * clock so far ahead that nobody would do the work until then.
+   */
   async acquire(name: string, holder: string, ttl_ms: number, now: number): Promise<boolean> {
-    const is_takeable = { $or: [{ holder }, { expire_time: { $lte: beijingTime(now) } }] }
+    const is_run_out = { expire_time: { $lte: beijingTime(now) } }
+    const is_of_no_clock = { expire_time: { $gt: beijingTime(now + ttl_ms + clocks_differ_ms) } }
+    const is_takeable = { $or: [{ holder }, is_run_out, is_of_no_clock] }
     const lease = { holder, expire_time: beijingTime(now + ttl_ms) }
     if (await this.#leases.update({ _id: name, ...is_takeable }, { $set: lease })) return true
     return this.#leases.insert({ _id: name, ...lease })

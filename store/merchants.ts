@@ -1,10 +1,9 @@
-import type { AttentionCode } from '../domain/attention.ts'
+import type { Attention, AttentionCode } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import type { AppKind, TradeType } from '../domain/merchant/product.ts'
 import type {
   KeyNews,
   MerchantApp,
-  MerchantAttention,
   MerchantRecord,
   MerchantSettings,
   OpenSetup,
@@ -16,7 +15,7 @@ import type {
 import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
-import { sealPlace } from './sealer.ts'
+import { openedUnlessBroken, sealPlace } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 
 const sealed = partSchema({ sealed: String, key_id: String })
@@ -162,14 +161,22 @@ export class Merchants {
     }
   }
 
-  /** Seals a merchant's keys anew where the newest master key did not seal them. False: there were none such. */
-  async reseal({ _id, revision, wechat, apps }: MerchantRecord): Promise<boolean> {
+  /**
+   * Seals a merchant's keys anew where the newest master key did not seal them; `broken` gets the place of one that does
+   * not open, which stays as it is. False: there were none such.
+   */
+  async reseal({ _id, revision, wechat, apps }: MerchantRecord, broken: string[] = []): Promise<boolean> {
     const places = placesOf(_id)
     let count = 0
     const anew = (sealed: Sealed, place: string) => {
       if (this.#sealer.isFresh(sealed, place)) return sealed
+      const opened = openedUnlessBroken(() => this.#sealer.open(sealed, place))
+      if (opened === null) {
+        broken.push(place)
+        return sealed
+      }
       count += 1
-      return this.#sealer.seal(this.#sealer.open(sealed, place), place)
+      return this.#sealer.seal(opened, place)
     }
     const resealed = {
       ...(wechat && {
@@ -219,16 +226,27 @@ export class Merchants {
     })
   }
 
-  /** Opens one sealed value of each. Throws `SealingKeyMissing`, `SealBroken`: the master keys are not those that sealed. */
+  /**
+   * Opens one sealed value of each. Throws `SealingKeyMissing`, `SealBroken`: the master keys are not those that sealed. A
+   * key that opens one merchant's is the one that sealed, and another's that does not open was altered: that merchant has
+   * no WeChat Pay then, and keeps no other from having it.
+   */
   assertOpen(merchants: readonly MerchantRecord[]): void {
+    const proven = new Set<string>()
+    const broken: { key_id: string; open: () => string }[] = []
     for (const { _id, wechat } of merchants.slice(0, most_opened)) {
-      if (wechat) this.#sealer.open(wechat.private_key, placesOf(_id).private_key)
+      if (!wechat) continue
+      const { key_id } = wechat.private_key
+      const open = () => this.#sealer.open(wechat.private_key, placesOf(_id).private_key)
+      if (openedUnlessBroken(open) === null) broken.push({ key_id, open })
+      else proven.add(key_id)
     }
+    broken.find(({ key_id }) => !proven.has(key_id))?.open()
   }
 
   /**
    * Credentials as a merchant's record keeps them. With `previous`, an APIv3 key that is no longer the same is retired,
-   * not forgotten: evidence that names it can still be read.
+   * not forgotten: evidence that names it can still be read. One that does not open any more opens nothing, and is left out.
    */
   sealSetup(mchid: string, plain: PlainSetup, previous: WeChatSetup | null = null): WeChatSetup {
     const places = placesOf(mchid)
@@ -243,7 +261,10 @@ export class Merchants {
       retired_public_keys: plain.retired_public_keys ?? previous?.retired_public_keys ?? [],
       dropped_certificates: previous?.dropped_certificates ?? [],
       changeover_end_time: previous?.changeover_end_time ?? null,
-      retired_apiv3_keys: known.filter((key) => this.#sealer.open(key, places.apiv3_key) !== plain.apiv3_key),
+      retired_apiv3_keys: known.filter((key) => {
+        const opened = openedUnlessBroken(() => this.#sealer.open(key, places.apiv3_key))
+        return opened !== null && opened !== plain.apiv3_key
+      }),
     }
   }
 
@@ -334,17 +355,24 @@ export class Merchants {
     await this.#noteEach(mchid, { code: 'product_not_enabled', since_time: time, detail: trade_type })
   }
 
-  /** Takes back what `noteProductRefused` said of this way to pay. */
+  /**
+   * Takes back what `noteProductRefused` said of this way to pay. An earlier version named all of them in one detail: that
+   * goes with the first, and what WeChat still refuses is raised anew by the next order of it.
+   */
   async liftProductRefused(mchid: string, trade_type: TradeType): Promise<void> {
-    const told = { code: 'product_not_enabled', detail: trade_type }
-    await this.#merchants.update({ _id: mchid, 'attentions.detail': trade_type }, { $pull: { attentions: told } })
+    const code = 'product_not_enabled'
+    const { attentions = [] } = (await this.find(mchid)) ?? {}
+    const raised = attentions.flatMap((one) => (one.code === code && one.detail ? [one.detail] : []))
+    const of_it = raised.filter((detail) => detail.split(', ').includes(trade_type))
+    if (of_it.length === 0) return
+    await this.#merchants.update({ _id: mchid }, { $pull: { attentions: { code, detail: { $in: of_it } } } })
   }
 
   /**
    * As `noteAttention`, of a code that may stand for several things at once, each named by its `detail`: what is raised of
    * one never takes another's name away. True: this one is new.
    */
-  async #noteEach(mchid: string, attention: MerchantAttention & { detail: string }): Promise<boolean> {
+  async #noteEach(mchid: string, attention: Attention & { detail: string }): Promise<boolean> {
     const is_new = { _id: mchid, 'attentions.detail': { $ne: attention.detail } }
     return this.#merchants.update(is_new, { $push: { attentions: attention } })
   }

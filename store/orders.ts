@@ -1,5 +1,5 @@
 import { Schema } from 'mongoose'
-import type { AttentionCode } from '../domain/attention.ts'
+import type { Attention } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import { orderId, paymentId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
@@ -13,6 +13,7 @@ import type { Connections } from './connection.ts'
 import type { Payments } from './payments.ts'
 import { openidPlace } from './openid.ts'
 import { partSchema, recordSchema } from './record.ts'
+import { openedUnlessBroken } from './sealer.ts'
 import type { Sealer } from './sealer.ts'
 import { attentionAmong, entry_fields, present, Timelined } from './timelined.ts'
 import type { Cause } from './timelined.ts'
@@ -70,7 +71,7 @@ const schema = recordSchema({
   asked: partSchema({ last_time: Date, on_request: Number }),
   followed_revision: Number,
   next_action: partSchema({ what: String, time: Date }),
-  attention: partSchema({ code: String, since_time: Date }),
+  attention: partSchema({ code: String, since_time: Date, detail: String }),
 })
 
 // FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present` and `text`.
@@ -289,13 +290,8 @@ export class Orders {
     return this.#timelined.noteNextAction(orderId(key), state, next_action)
   }
 
-  async noteAttention(
-    key: OrderKey,
-    state: OrderState,
-    code: AttentionCode | null,
-    since_time: Time,
-  ): Promise<boolean> {
-    return this.#timelined.noteAttention(orderId(key), state, code, since_time)
+  async noteAttention(key: OrderKey, state: OrderState, attention: Attention | null): Promise<boolean> {
+    return this.#timelined.noteAttention(orderId(key), state, attention)
   }
 
   /** Notes when a close was sent; an older report that comes late changes nothing. */
@@ -316,14 +312,19 @@ export class Orders {
    * Seals openids anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
    * order of `_id`. `changed`: how many were found so. `last` is null once all have been looked at.
    */
-  async resealSome(sealer: Sealer, after: string): Promise<{ changed: number; last: string | null }> {
+  async resealSome(sealer: Sealer, after: string, broken: string[]): Promise<{ changed: number; last: string | null }> {
     const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
     const found = await this.#orders.scan({ _id: { $gt: after }, 'payer.openid.sealed': present }, page)
     let changed = 0
     for (const { _id, payer } of found) {
       const place = openidPlace({ _id })
       if (!payer || sealer.isFresh(payer.openid, place)) continue
-      const openid = sealer.seal(sealer.open(payer.openid, place), place)
+      const opened = openedUnlessBroken(() => sealer.open(payer.openid, place))
+      if (opened === null) {
+        broken.push(place)
+        continue
+      }
+      const openid = sealer.seal(opened, place)
       // Outside the revision: nobody else writes an openid, and it says the same as before.
       await this.#orders.update(
         { _id, 'payer.openid.sealed': payer.openid.sealed },

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
+import { damage_texts } from '../domain/bill/damage.ts'
 import type { BillRecord } from '../domain/bill/reconciliation.ts'
 import type { Bills } from './bills.ts'
 
@@ -75,17 +76,16 @@ async function* partsOf({ bills }: OriginalStore, bill: BillRecord): AsyncGenera
   const { part_count } = bill
   for (let number = 0; number < part_count; number += 1) {
     const part = await bills.part(bill, number)
-    if (part === null) throw new BillDamaged(bill, `its piece ${number} of ${part_count} is gone`)
+    if (part === null) throw new BillDamaged(bill, damage_texts.piece_gone(number, part_count))
     yield part
   }
 }
 
 function damageOf(bill: BillRecord, error: unknown): unknown {
   const { code, message } = error as { code?: unknown; message: string }
-  return typeof code === 'string' && code.startsWith('Z_') ? new BillDamaged(bill, message) : error
+  return typeof code === 'string' && code.startsWith('Z_') ? new BillDamaged(bill, damage_texts.not_compressed(message)) : error
 }
 
 function assertHash(bill: BillRecord, found: string): void {
-  if (found !== bill.plain_sha1)
-    throw new BillDamaged(bill, `its SHA-1 is ${found}, and was ${bill.plain_sha1 ?? 'none'} when it was fetched`)
+  if (found !== bill.plain_sha1) throw new BillDamaged(bill, damage_texts.other_hash(found, bill.plain_sha1))
 }

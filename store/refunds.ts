@@ -1,5 +1,5 @@
 import { Schema } from 'mongoose'
-import type { AttentionCode } from '../domain/attention.ts'
+import type { Attention, AttentionCode } from '../domain/attention.ts'
 import type { DifferenceRecord } from '../domain/bill/difference.ts'
 import type { Time } from '../domain/calendar.ts'
 import { outsideRefundNo, refundId } from '../domain/ids.ts'
@@ -60,7 +60,7 @@ const schema = recordSchema({
   }),
   asked: partSchema({ last_time: Date, confirmed_time: Date }),
   next_action: partSchema({ what: String, time: Date }),
-  attention: partSchema({ code: String, since_time: Date }),
+  attention: partSchema({ code: String, since_time: Date, detail: String }),
 })
 
 // FerretDB takes a partial index only for a query that repeats the index's own condition: hence `present`.
@@ -261,13 +261,8 @@ export class Refunds {
     return this.#refunds.update(filter, next_action ? { $set: { next_action } } : { $unset: { next_action: 1 } })
   }
 
-  async noteAttention(
-    key: RefundKey,
-    state: RefundState,
-    code: AttentionCode | null,
-    since_time: Time,
-  ): Promise<boolean> {
-    return this.#timelined.noteAttention(refundId(key), state, code, since_time)
+  async noteAttention(key: RefundKey, state: RefundState, attention: Attention | null): Promise<boolean> {
+    return this.#timelined.noteAttention(refundId(key), state, attention)
   }
 
   async noteAsked(key: RefundKey, time: Time): Promise<boolean> {

@@ -55,8 +55,18 @@ export class SealingKeyMissing extends Error {
 export class SealBroken extends Error {
   override readonly name = 'SealBroken'
 
-  constructor(key_id: string) {
-    super(`sealed text does not open with the master key "${key_id}" in this place`)
+  constructor(key_id: string, place: string) {
+    super(`sealed text does not open with the master key "${key_id}" in its place, ${place}`)
+  }
+}
+
+/** What `open` gives; null where the seal is broken, so that one of them keeps nobody from all the others. */
+export function openedUnlessBroken<T>(open: () => T): T | null {
+  try {
+    return open()
+  } catch (error) {
+    if (error instanceof SealBroken) return null
+    throw error
   }
 }
 
@@ -90,7 +100,7 @@ export function createSealer({ keys }: { keys: readonly SealingKey[] }): Sealer 
       const text =
         decrypt(sealed, key, boundTo(key_id, place)) ??
         (mayHaveNoPlace(place) ? decrypt(sealed, key, boundToNoPlace(key_id)) : null)
-      if (text === null) throw new SealBroken(key_id)
+      if (text === null) throw new SealBroken(key_id, place)
       return text
     },
     isFresh: ({ sealed, key_id }, place) => {
@@ -101,7 +111,7 @@ export function createSealer({ keys }: { keys: readonly SealingKey[] }): Sealer 
     },
     openBytes: ({ bytes, key_id }, place) => {
       const opened = decryptBytes(bytes, keyOf(key_id), boundTo(key_id, place))
-      if (opened === null) throw new SealBroken(key_id)
+      if (opened === null) throw new SealBroken(key_id, place)
       return opened
     },
     newest_key_id: newest.id,

@@ -1,5 +1,5 @@
 import { attention_codes, isAboutMoney } from '../domain/attention.ts'
-import type { Attention, AttentionCode } from '../domain/attention.ts'
+import type { Attention } from '../domain/attention.ts'
 import type { Time } from '../domain/calendar.ts'
 import { limits } from '../domain/policy.ts'
 import type { Collection, Contention, Filter, OneOrMore } from './collection.ts'
@@ -126,16 +126,21 @@ export class Timelined<R extends TimelinedRecord, Occurrence extends { operation
   }
 
   /**
-   * Only while `state` holds; the same code keeps the moment since when. `null` takes attention away. What money waits
-   * behind is neither taken away here nor hidden by another code (`isAboutMoney`): only its own resolution ends it.
+   * Only while `state` holds; the same code keeps the moment since when, and takes a new detail. `null` takes attention
+   * away. What money waits behind is neither taken away here nor hidden by another code (`isAboutMoney`): only its own
+   * resolution ends it. True: this code is new.
    */
-  async noteAttention(_id: string, state: R['state'], code: AttentionCode | null, since_time: Time): Promise<boolean> {
-    if (code === null) {
+  async noteAttention(_id: string, state: R['state'], attention: Attention | null): Promise<boolean> {
+    if (attention === null) {
       const liftable = { _id, state, 'attention.code': { ...present, $nin: money_codes } }
       return this.#records.update(liftable, { $unset: { attention: 1 } })
     }
+    const { code, detail } = attention
     const is_new = { _id, state, 'attention.code': { $nin: isAboutMoney(code) ? [code] : [code, ...money_codes] } }
-    return this.#records.update(is_new, { $set: { attention: { code, since_time } } })
+    if (await this.#records.update(is_new, { $set: { attention } })) return true
+    if (detail !== undefined)
+      await this.#records.update({ _id, state, 'attention.code': code }, { $set: { 'attention.detail': detail } })
+    return false
   }
 
   /** WeChat answered a query at `time`. */

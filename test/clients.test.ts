@@ -83,7 +83,7 @@ describe('the Android example', () => {
     ]
     const { stderr } = await promisify(execFile)(requireCommand('javac', 'install a JDK'), args)
     expect(stderr).toBe('')
-  }, 300_000)
+  })
 })
 
 /** Where the shop says that it is. Nothing is sent there: pages are played, and what they ask goes to the backend. */

@@ -2,7 +2,7 @@
  * Keeps the checkout page up to date, and does what its payer presses. The page stands without it; it decides nothing and
  * shows only what the server says.
  */
-import { payInWeChat } from './bridge.js'
+import { payInWeChat, weChatBridge } from './bridge.js'
 import {
   askNow,
   closeStream,
@@ -67,23 +67,25 @@ async function payHere() {
     setTimeout(() => setPaying(false), leaving_limit_ms)
     return location.assign(answer.errand_url)
   }
-  setPaying(false)
   if (answer?.object !== 'checkout') {
+    setPaying(false)
     const is_passing = !answer?.code || passing_problems.includes(answer.code)
     showResult(is_passing ? words.not_placed : words.not_payable)
     return void askNow()
   }
   applyView(answer)
-  if (!answer.call && page.scene === 'tap') showResult(words.not_placed)
   closeStream() // it told of the order before, or of none
   openStream()
+  if (answer.call?.kind === 'jsapi') await weChatBridge() // who taps again meanwhile would call two pay sheets up
+  setPaying(false)
+  if (!answer.call && page.scene === 'tap') showResult(words.not_placed)
   if (answer.call?.kind === 'jsapi') await openSheet(answer.call)
   payer.has_left = answer.call?.kind === 'h5'
   if (payer.has_left) location.assign(answer.call.h5_url)
 }
 
 async function openSheet(call) {
-  const { outcome, said } = await payInWeChat(call)
+  const { outcome, said } = await payInWeChat(call, { limit_ms: 0 })
   if (!isOpen()) return // the page has learnt by itself how it went
   const words_of_it = words.sheet_outcomes[outcome]
   showResult(said ? `${words_of_it} ${words.sheet_said.replace('{said}', said)}` : words_of_it)

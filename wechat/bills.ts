@@ -18,19 +18,15 @@ export type BillRequest = (
 
 /**
  * What came of a bill. `none`: both hosts say that nothing happened that day, or the one that there is; `code` is
- * WeChat Pay's, in its one spelling. `downloaded`: it was read to its end, and how its hash was held.
+ * WeChat Pay's, in its one spelling. `downloaded`: it was read to its end, and whether its hash was held.
  */
 export type BillResult = { kind: 'none'; code: string } | { kind: 'same' } | ({ kind: 'downloaded' } & BillDownload)
 
 export interface BillDownload {
-  /**
-   * Which bytes the hash is of that WeChat Pay signed: the `plain` ones, or those that were `downloaded`. `wrong`: of
-   * neither, so that nothing that was taken is WeChat Pay's word.
-   */
-  hash: 'plain' | 'downloaded' | 'wrong'
+  /** whether the plain bytes have the hash that WeChat Pay signed; else nothing that was taken is its word */
+  is_signed: boolean
   is_compressed: boolean
   plain_bytes: number
-  downloaded_bytes: number
   /** of the plain bytes, 40 hex digits in lower case */
   sha1: string
   /** what was signed, in the same form */
@@ -124,13 +120,15 @@ async function downloadBill(
   take: TakeBytes,
   signal: AbortSignal | undefined,
 ): Promise<BillDownload> {
-  const [downloaded, plain] = [createByteSum(), createByteSum()]
-  const body = await firstTwo(summed(await transport.download(url, signal), downloaded))
+  const hash = createHash('sha1')
+  let plain_bytes = 0
+  const body = await firstTwo(await transport.download(url, signal))
   let mistake: string | null = null
   try {
     for await (const bytes of body.is_gzip ? gunzipped(body.bytes) : body.bytes) {
-      plain.add(bytes)
-      if (plain.bytes() > most_plain_bytes) throw tooLarge()
+      hash.update(bytes)
+      plain_bytes += bytes.length
+      if (plain_bytes > most_plain_bytes) throw tooLarge()
       await take(bytes)
     }
   } catch (error) {
@@ -138,49 +136,14 @@ async function downloadBill(
     if (!(error instanceof GzipError)) throw error
     mistake = error.message
   }
-  const [of_plain, of_downloaded] = [plain.sha1(), downloaded.sha1()]
-  const isHeld = (hash: string) => mistake === null && hash === sha1
-  return {
-    hash: isHeld(of_plain) ? 'plain' : isHeld(of_downloaded) ? 'downloaded' : 'wrong',
-    is_compressed: body.is_gzip,
-    plain_bytes: plain.bytes(),
-    downloaded_bytes: downloaded.bytes(),
-    sha1: of_plain,
-    signed_sha1: sha1,
-    mistake,
-  }
+  const found = hash.digest('hex')
+  const is_signed = mistake === null && found === sha1
+  return { is_signed, is_compressed: body.is_gzip, plain_bytes, sha1: found, signed_sha1: sha1, mistake }
 }
 
 function tooLarge(): WeChatPayError {
   const failure = { kind: 'setup', reason: 'too_large', outcome_unknown: false } as const
   return new WeChatPayError({ operation: 'bill_download', ...failure })
-}
-
-/** How many bytes went past, and their SHA-1. */
-interface ByteSum {
-  add(bytes: Buffer): void
-  bytes(): number
-  sha1(): string
-}
-
-function createByteSum(): ByteSum {
-  const hash = createHash('sha1')
-  let count = 0
-  return {
-    add(bytes) {
-      hash.update(bytes)
-      count += bytes.length
-    },
-    bytes: () => count,
-    sha1: () => hash.digest('hex'),
-  }
-}
-
-async function* summed(source: AsyncIterable<Buffer>, sum: ByteSum): AsyncGenerator<Buffer> {
-  for await (const bytes of source) {
-    sum.add(bytes)
-    yield bytes
-  }
 }
 
 const gzip_mark = Buffer.from([0x1f, 0x8b])

@@ -97,6 +97,12 @@ export function createKeyring(settings: KeyringSettings): Keyring {
     const known = new Map([...downloaded.values(), ...configured.keys].map((key) => [key.serial, key]))
     return [...known.values()].filter((key) => refusalOf(key, moment) === null)
   }
+  /** Of two certificates under one serial the first that can be used is meant: nobody was ever told of the other one. */
+  const isSerialTaken = (key: PlatformKey, listed: readonly PlatformKey[]): boolean => {
+    const known = [...configured.keys, ...downloaded.values(), ...listed.filter((one) => refusalOf(one) === null)]
+    const first = known.find(({ kind, serial }) => kind === 'certificate' && isSameSerial(serial, key.serial))
+    return first !== undefined && !first.key.equals(key.key)
+  }
   const inForce = (): PlatformKey[] => all().filter((key) => isInForce(key, settings.now()))
   const publicKeyId = () => configured.keys.find(isPublicKeyInUse)?.serial ?? null
   const takesCertificates = () => publicKeyId() === null || settings.now() < (configured.changeover_end ?? 0)
@@ -104,7 +110,11 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   async function download(): Promise<boolean> {
     try {
       const listed = await settings.download()
-      const { certificates, refused } = judge(listed, (key) => (takesCertificates() ? refusalOf(key) : 'no_changeover'))
+      const { certificates, refused } = judge(listed, (key) =>
+        takesCertificates()
+          ? (refusalOf(key) ?? (isSerialTaken(key, listed) ? 'serial_taken' : null))
+          : 'no_changeover',
+      )
       for (const certificate of certificates) downloaded.set(certificate.serial, certificate)
       dropLongExpired(downloaded, settings.now())
       succeeded = settings.now()

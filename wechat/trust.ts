@@ -3,10 +3,10 @@ import type { PlatformKey } from './credentials.ts'
 
 /**
  * Why a platform certificate verifies nothing here. `no_changeover`: the merchant has a public key, and nobody has said
- * that WeChat Pay signs with certificates meanwhile.
+ * that WeChat Pay signs with certificates meanwhile. `serial_taken`: another key is known under its serial.
  */
 export type CertificateRefusal =
-  'dropped' | 'expired' | 'not_yet_valid' | 'unknown_issuer' | 'merchant_certificate' | 'no_changeover'
+  'dropped' | 'expired' | 'not_yet_valid' | 'unknown_issuer' | 'merchant_certificate' | 'no_changeover' | 'serial_taken'
 
 /** CertificateTrust decides whether a certificate is one of WeChat Pay's own, by who issued it. */
 export interface CertificateTrust {

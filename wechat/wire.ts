@@ -8,17 +8,17 @@ export const fen = z.int().min(0)
 /** A moment as WeChat Pay writes it; fractions and `Z` are legal (docs/wechat-pay.md §1.2), empty means none. */
 export const time_text = z.string().refine((text) => text === '' || momentOf(text) !== null)
 
-/** Date, time of day with an optional fraction, and an offset; WeChat Pay's old API left the offset out. */
-const moment_pattern = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?$/i
+/** Date, time of day with an optional fraction, and an offset; WeChat Pay's old API left the offset out, and the T. */
+const moment_pattern = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?$/i
 
 /**
  * Unix milliseconds of a moment as WeChat Pay writes it; null where it is none. Without an offset it is Beijing's, whatever
  * time zone this host is set to.
  */
 export function momentOf(text: string): number | null {
-  const [, local, offset = '+08:00'] = moment_pattern.exec(text) ?? []
-  if (local === undefined) return null
-  const ms = Date.parse(`${local}${offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')}`)
+  const [, day, time, offset = '+08:00'] = moment_pattern.exec(text) ?? []
+  if (day === undefined || time === undefined) return null
+  const ms = Date.parse(`${day}T${time}${offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')}`)
   return isWritable(ms) ? ms : null
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from '../runtime/logger.ts'
+import { StoreUnavailable } from '../store/connection.ts'
 import type { Store } from '../store/store.ts'
 import type { WeChatAccounts } from '../wechat/accounts.ts'
 
@@ -14,16 +15,21 @@ export interface KeyRound {
 /**
  * Fetches the platform certificates of every merchant where they are old, also without traffic. WeChat Pay lists a new
  * certificate some time before it signs with it, and a list is taken only when a key that is known here has signed it:
- * whoever looked too late would believe nothing any more (docs/operate.md, WeChat Pay's certificates).
+ * whoever looked too late would believe nothing any more (docs/operate.md, WeChat Pay's certificates). That the database is
+ * away is said once a round, not once for each merchant.
  */
 export async function refreshKeys({ store, accounts, log }: KeyRound, ending?: AbortSignal): Promise<void> {
+  let is_away_said = false
   for (const { mchid } of await store.merchants.list()) {
     if (ending?.aborted === true) return
     try {
       const account = await accounts.find(mchid)
       await account?.client.keyring.refreshIfStale()
     } catch (error) {
-      log.warn('the certificates of a merchant were not looked at', { mchid, error })
+      const is_away = error instanceof StoreUnavailable
+      const say = is_away && is_away_said ? log.debug : log.warn
+      say('the certificates of a merchant were not looked at', { mchid, error })
+      is_away_said ||= is_away
     }
   }
 }

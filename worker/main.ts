@@ -37,7 +37,7 @@ import { createSetupLog } from '../runtime/mistake.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { createRunStarter } from '../runtime/runs.ts'
 import { ensureSchedule, schedule_every_ms } from '../runtime/schedule.ts'
-import { closeOnSignal, endOnFailure } from '../runtime/shutdown.ts'
+import { endOnFailure, startUntilSignal } from '../runtime/shutdown.ts'
 import { connectionOptions, connectTemporal, temporalSetting, verifySearchAttributes } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { createSealer } from '../store/sealer.ts'
@@ -365,9 +365,9 @@ async function main(): Promise<void> {
   const failed = new AbortController()
   const on_failure = () => failed.abort()
   const sdk_metrics = sdk_port ? { sdk_metrics_url: `http://127.0.0.1:${sdk_port}/metrics` } : {}
-  const worker = await startWorker({ config, log, process_metrics: true, on_failure, ...sdk_metrics })
-  const steps = [{ name: 'worker', limit_ms: 50_000, close: () => worker.close() }]
-  closeOnSignal(steps, log)
+  const start = () => startWorker({ config, log, process_metrics: true, on_failure, ...sdk_metrics })
+  const stepsOf = (worker: RunningWorker) => [{ name: 'worker', limit_ms: 50_000, close: () => worker.close() }]
+  const steps = await startUntilSignal(start, stepsOf, log)
   endOnFailure(failed.signal, steps, log)
 }
 

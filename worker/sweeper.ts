@@ -370,11 +370,12 @@ async function handOverConfirmation(settings: SweeperSettings, key: OrderKey, ev
   if (!('sealed' in evidence.raw)) return
   const confirmation = JSON.parse(store.sealer.open(evidence.raw, rawPlace(evidence))) as Confirmation
   const { operation_id: update_id } = confirmation
+  const start = orderStart(key)
   const answer = await callBounded(settings, (starter) =>
-    updateRun<OrderAnswer, [OrderKey]>(starter, orderStart(key), {
+    updateRun<OrderAnswer, [OrderKey]>(starter, start, {
       name: order_updates.confirm_fulfilment,
       update_id,
-      args: [sealWords(store.sealer, confirmation)],
+      args: [sealWords(store.sealer, start.workflow_id, confirmation)],
     }),
   )
   const outcome = answer.kind === 'state' ? 'applied' : 'no_effect'

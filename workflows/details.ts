@@ -1,7 +1,6 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { flawTexts } from '../domain/bill/flaw.ts'
 import type { ClassCounts, DaySums, ReconciliationRecord } from '../domain/bill/reconciliation.ts'
-import type { Time } from '../domain/calendar.ts'
 import { orderKey, workflowId } from '../domain/ids.ts'
 import type { OrderKey } from '../domain/ids.ts'
 import type { Bilingual } from '../domain/language.ts'
@@ -14,7 +13,7 @@ import { attention_reasons } from '../domain/reason.ts'
 import { remedyCall } from '../domain/remedy.ts'
 import type { RemedySubject } from '../domain/remedy.ts'
 import { orderPlan, refundPlan } from './plan.ts'
-import { viewer } from './shown.ts'
+import { clockText, viewer } from './shown.ts'
 import type { Viewer } from './shown.ts'
 import { day_sentences, order_sentences, refund_sentences } from './words.ts'
 
@@ -56,6 +55,8 @@ function plainName(name: string): string {
   return name.replace(/[|*_]/g, (sign) => `\\${sign}`)
 }
 
+const payable_states: readonly OrderState[] = ['created', 'awaiting_payment']
+
 /** Tells Temporal UI what to show of an order now. It costs no event, since a query reads it. */
 export function showOrder(order: OrderProgress, policy: Policy): void {
   setCurrentDetails(orderDetails(order, policy, viewer()))
@@ -65,7 +66,9 @@ export function showOrder(order: OrderProgress, policy: Policy): void {
 export function orderDetails(order: OrderProgress, policy: Policy, shown: Viewer): string {
   const { mchid, out_trade_no, state, amount, payment, fulfilment } = order
   const say = (text: Bilingual) => text[shown.language]
-  const [runs, created, expires] = [runsLink(order, shown), clockText(order.create_time), clockText(order.time_expire)]
+  const [runs, created] = [runsLink(order, shown), clockText(order.create_time)]
+  // Once it cannot be paid any more, until when it could be is nothing to act on.
+  const until = payable_states.includes(state) ? clockText(order.time_expire) : null
   const lines = [
     ...orderCalls(order, shown),
     say({
@@ -73,8 +76,8 @@ export function orderDetails(order: OrderProgress, policy: Policy, shown: Viewer
       'zh-CN': `**${state}** · ${readableAmount(amount)} · 商户 \`${mchid}\` 的订单 \`${out_trade_no}\``,
     }),
     say({
-      en: `${runs} · created ${created}, can be paid until ${expires}`,
-      'zh-CN': `${runs} · 创建于 ${created}，可付款至 ${expires}`,
+      en: `${runs} · created ${created}${until === null ? '' : `, can be paid until ${until}`} (Beijing time)`,
+      'zh-CN': `${runs} · 创建于 ${created}${until === null ? '' : `，可付款至 ${until}`}（北京时间）`,
     }),
     say(order_sentences[state]),
   ]
@@ -94,7 +97,7 @@ export function orderDetails(order: OrderProgress, policy: Policy, shown: Viewer
     lines.push(
       say({
         en: `Fulfilment: mode ${fulfilment.mode}, answer ${fulfilment.result ?? 'none yet'}.`,
-        'zh-CN': `履约：方式 ${fulfilment.mode}，答复 ${fulfilment.result ?? '尚无'}。`,
+        'zh-CN': `履约：模式 ${fulfilment.mode}，应答 ${fulfilment.result ?? '尚无'}。`,
       }),
     )
   if (order.close_reason)
@@ -110,11 +113,6 @@ function checkoutLine(mchid: string, checkout_no: string, shown: Viewer): string
     en: `Of checkout \`${checkout_no}\` (${runs}); its page, and which order keeps the sale: \`${call}\`.`,
     'zh-CN': `属于收银单 \`${checkout_no}\`（${runs}）；页面地址与成交订单见 \`${call}\`。`,
   }[shown.language]
-}
-
-/** `2026-11-23 12:00:05`: of times that are read, and not computed with. */
-function clockText(time: Time): string {
-  return time.slice(0, 19).replace('T', ' ')
 }
 
 /** What a person must do about an order, a sentence for each: about what, why, and the call that settles it. */

@@ -3,6 +3,7 @@ import type { OrderProgress, RefundProgress } from '../domain/messages.ts'
 import type { OrderStep } from '../domain/order/record.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { RefundStep } from '../domain/refund/record.ts'
+import { clockText } from './shown.ts'
 
 /**
  * What Weft does next, as the plan that it follows. Never the moment of the next try: retries are decided in activities,
@@ -33,15 +34,15 @@ const order_plans: Record<OrderStep, StepPlan<OrderProgress>> = {
     en: (_, { delivery_retry_ms }) =>
       `the merchant is told until it answers: at once, then after ${spansText(delivery_retry_ms, 'en')}`,
     'zh-CN': (_, { delivery_retry_ms }) =>
-      `通知商户直到答复：先立即通知，之后依次间隔 ${spansText(delivery_retry_ms, 'zh-CN')}`,
+      `通知商户直到其应答：先立即通知，之后依次间隔 ${spansText(delivery_retry_ms, 'zh-CN')}`,
   },
   await_fulfilment: {
     en: ({ fulfilment: { deadline_time } }) =>
       deadline_time === null
         ? 'the order is fulfilled at once'
-        : `the merchant’s answer is waited for until ${deadline_time}`,
+        : `the merchant’s answer is waited for until ${clockText(deadline_time)} Beijing time`,
     'zh-CN': ({ fulfilment: { deadline_time } }) =>
-      deadline_time === null ? '订单立即视为已履约' : `等待商户答复，截止 ${deadline_time}`,
+      deadline_time === null ? '订单立即视为已履约' : `等待商户应答，截止北京时间 ${clockText(deadline_time)}`,
   },
   refund: {
     en: () => 'the refund goes its way in a run of its own',
@@ -50,10 +51,11 @@ const order_plans: Record<OrderStep, StepPlan<OrderProgress>> = {
 }
 
 const refund_plans: Record<RefundStep, StepPlan<RefundProgress>> = {
-  reserve: { en: () => 'it is reserved on its payment', 'zh-CN': () => '在付款上锁定可退金额' },
+  reserve: { en: () => 'it is reserved on its payment', 'zh-CN': () => '在该笔付款上锁定可退金额' },
   await_approval: {
-    en: ({ approval_expire_time }) => `approval is waited for until ${approval_expire_time}`,
-    'zh-CN': ({ approval_expire_time }) => `等待审批，截止 ${approval_expire_time}`,
+    en: ({ approval_expire_time }) =>
+      `approval is waited for until ${clockText(approval_expire_time ?? '–')} Beijing time`,
+    'zh-CN': ({ approval_expire_time }) => `等待审批，截止北京时间 ${clockText(approval_expire_time ?? '–')}`,
   },
   submit: {
     en: (_, { refund }) =>
@@ -71,7 +73,7 @@ const refund_plans: Record<RefundStep, StepPlan<RefundProgress>> = {
         ? `每 ${spanText(refund.abnormal_query_every_ms, 'zh-CN')}向微信支付查询一次`
         : `微信支付受理后 ${spansText(refund.query_plan_ms, 'zh-CN')}查询，之后每 ${spanText(refund.query_every_ms, 'zh-CN')}一次`,
   },
-  tell_order: { en: () => 'its order is told', 'zh-CN': () => '告知订单' },
+  tell_order: { en: () => 'its order is told', 'zh-CN': () => '通知订单工作流' },
 }
 
 /** What follows for an order by itself; null: nothing, or a step of a later version. */

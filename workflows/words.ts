@@ -20,7 +20,7 @@ export const order_sentences: Record<OrderState, Bilingual> = {
   },
   paid: {
     en: 'Paid and booked. The merchant is told, and its answer is the fulfilment.',
-    'zh-CN': '已付款并入账。正在通知商户，以商户的答复为履约结果。',
+    'zh-CN': '已付款并入账。正在通知商户，以商户的应答为履约结果。',
   },
   fulfilled: {
     en: 'Done: paid, and the merchant has fulfilled.',
@@ -48,7 +48,7 @@ export const order_sentences: Record<OrderState, Bilingual> = {
 export const refund_sentences: Record<RefundState, Bilingual> = {
   created: {
     en: 'Being reserved on its payment, so that all refunds together never exceed it.',
-    'zh-CN': '正在付款上锁定可退金额，使各笔退款合计不超过付款。',
+    'zh-CN': '正在该笔付款上锁定可退金额，使各笔退款合计不超过付款。',
   },
   awaiting_approval: { en: 'Waits for a second person’s approval.', 'zh-CN': '等待另一人审批。' },
   processing: {
@@ -160,10 +160,10 @@ export const fetch_texts: Record<BillType, Bilingual> = {
 /** What each timer waits for. */
 export const timer_texts = {
   first_query: { en: 'Until WeChat is asked for the first time', 'zh-CN': '首次向微信支付查询之前' },
-  fulfilment_overdue: { en: 'Until the merchant’s answer is overdue', 'zh-CN': '商户答复的截止时间之前' },
+  fulfilment_overdue: { en: 'Until the merchant’s answer is overdue', 'zh-CN': '商户应答的截止时间之前' },
   fulfilment_half: {
     en: 'Until half of the time for the answer is gone',
-    'zh-CN': '答复时间过半之前',
+    'zh-CN': '应答时间过半之前',
   },
   approval: { en: 'Until the approval runs out', 'zh-CN': '审批期限之前' },
   not_enough: {
@@ -210,7 +210,7 @@ export const handler_texts = {
     en: 'Answers once the refund is reserved, or cannot be.',
     'zh-CN': '锁定可退金额或无法锁定时答复。',
   },
-  approve: { en: 'A second person approves or rejects.', 'zh-CN': '另一人审批通过或驳回。' },
+  approve: { en: 'A second person approves or rejects.', 'zh-CN': '另一人批准或拒绝。' },
   abnormal: {
     en: 'Says where the money of an abnormal refund goes instead.',
     'zh-CN': '指定异常退款的其他收款方式。',

@@ -1,6 +1,7 @@
 import { heartbeat } from '@temporalio/activity'
 import { acceptanceOf, acceptedMatter, paymentCorrections, refundCorrections } from '../../domain/bill/acceptance.ts'
 import type { Acceptance } from '../../domain/bill/acceptance.ts'
+import { stateEntry } from '../../domain/bill/difference.ts'
 import type { DifferenceRecord, DifferenceState } from '../../domain/bill/difference.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import type { Correction, JournalEntry } from '../../domain/journal.ts'
@@ -139,7 +140,7 @@ async function restoreDenied(context: ActivityContext, phantom: DifferenceRecord
   const payment = await context.store.payments.find(mchid, transaction_id)
   if (payment === null) return
   const restored = await context.store.payments.restore(payment)
-  const last = timeline.findLast(({ from, to }) => from !== to)
+  const last = stateEntry(phantom)
   const because = last?.reason ?? (answer === undefined ? '' : `WeChat Pay says ${answer.says}`)
   const by = last?.actor.id ?? last?.actor.kind ?? 'weft'
   const correction = { by, reason: `${id}: ${last?.event ?? state}, ${because}` }
@@ -153,7 +154,7 @@ async function noteOwed(context: ActivityContext, payment: PaymentRecord): Promi
   const { mchid, out_trade_no, transaction_id } = payment
   const order = await orders.find({ mchid, out_trade_no })
   if (order?.state !== 'refunded' || order.payment?.transaction_id !== transaction_id) return
-  if (refundableAmount(payment) > 0) await orders.noteAttention(order, 'refunded', 'refund_owed', currentTime(context))
+  if (refundableAmount(payment) > 0) await orders.noteAttention(order, 'refunded', { code: 'refund_owed', since_time: currentTime(context) })
 }
 
 /** Who accepted WeChat's word, both persons where two were wanted, and why. */

@@ -1,4 +1,4 @@
-import { unsettled_states } from '../../domain/bill/difference.ts'
+import { stateEntry, unsettled_states } from '../../domain/bill/difference.ts'
 import type { DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
@@ -46,7 +46,7 @@ export async function otherBill({ store }: ActivityContext, day: DayKey, record:
   // What another day's bill ended says so; one of an earlier version says no more than that. Where its own day has it, a
   // bill of that day that was issued anew without it would have brought it back.
   const is_in_own =
-    found_in === undefined ? missing.timeline.at(-1)?.reason === null : found_in.bill_date === own_day.bill_date
+    found_in === undefined ? stateEntry(missing)?.reason === null : found_in.bill_date === own_day.bill_date
   return is_lacking || !is_in_own ? null : own_day.bill_date
 }
 

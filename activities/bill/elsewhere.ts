@@ -1,5 +1,6 @@
 import { heartbeat } from '@temporalio/activity'
 import { wechat_actor } from '../../domain/actor.ts'
+import { stateEntry } from '../../domain/bill/difference.ts'
 import type { DifferenceKind, DifferenceRecord } from '../../domain/bill/difference.ts'
 import type { DayRecord } from '../../domain/bill/record.ts'
 import type { BillPolicy, DayKey } from '../../domain/bill/reconciliation.ts'
@@ -235,7 +236,7 @@ function standingIds(
 
 async function isEndedByOther(store: Store, day: DayKey, _id: string): Promise<boolean> {
   const known = await store.differences.find(_id)
-  if (known?.state !== 'healed' || known.timeline.at(-1)?.reason === null) return false
+  if (known?.state !== 'healed' || stateEntry(known)?.reason === null) return false
   const { found_in } = known
   if (found_in === undefined) return true
   return found_in.bill_date !== day.bill_date && (await isStillThere(store, day, found_in))

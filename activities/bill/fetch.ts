@@ -193,7 +193,7 @@ async function download(
     return result
   }
   await keeper.finish()
-  if (result.hash === 'wrong') {
+  if (!result.is_signed) {
     const why = result.mistake ?? `its SHA-1 is ${result.sha1}, and WeChat signed ${result.signed_sha1}`
     await context.store.merchants.noteAttention(mchid, 'day_unproven', currentTime(context))
     throw againFailure(`the ${type} bill of ${date} is not what WeChat signed: ${why}`, policy.not_ready_ms)

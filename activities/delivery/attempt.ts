@@ -5,7 +5,7 @@ import { readAnswer, readAnswerOf, readPurpose } from '../../domain/event/answer
 import type { AnswerReading, FulfilmentAnswer } from '../../domain/event/answer.ts'
 import { decidingDelivery, isOpenDelivery } from '../../domain/event/delivery.ts'
 import type { DeliveryAttempt, DeliveryRecord } from '../../domain/event/delivery.ts'
-import { eventId } from '../../domain/ids.ts'
+import { eventId, workflowId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { EndpointRecord } from '../../domain/merchant/record.ts'
 import { limits } from '../../domain/policy.ts'
@@ -337,6 +337,8 @@ function deliveryOutcome({ sealer }: ActivityContext, delivery: DeliveryRecord):
   if (delivery.state !== 'delivered') return { kind: 'undelivered' }
   if (delivery.purpose === 'notice' || delivery.purpose === 'ping') return { kind: 'heard' }
   const answer = readAnswerOf(delivery)
-  if (answer !== null) return { kind: 'answered', answer: sealWords(sealer, answer) }
+  const { mchid, out_trade_no } = delivery
+  if (answer !== null && out_trade_no !== null)
+    return { kind: 'answered', answer: sealWords(sealer, workflowId.order({ mchid, out_trade_no }), answer) }
   return { kind: delivery.purpose === 'cancellation' ? 'heard' : 'undelivered' }
 }

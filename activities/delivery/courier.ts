@@ -1,11 +1,9 @@
 import { createHmac } from 'node:crypto'
-import { lookup } from 'node:dns'
-import type { LookupAddress } from 'node:dns'
-import type { LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
 import type { EndpointAnswer } from '../../domain/event/answer.ts'
-import { isPublicAddress, urlObjection } from '../../runtime/address.ts'
+import { urlObjection } from '../../runtime/address.ts'
 import { accepted_encodings, readBody } from './body.ts'
+import { createPublicLookup, ForbiddenAddress } from './lookup.ts'
 
 /** What came back from a merchant's endpoint, or why nothing did. */
 export interface EndpointReply extends EndpointAnswer {
@@ -26,16 +24,13 @@ export interface Courier {
 const timeout_ms = 15_000
 const longest_retry_after_ms = 60 * 60 * 1000
 
-/** An address that a merchant's URL may not lead to: this machine, this network, the cloud's metadata. */
-class ForbiddenAddress extends Error {}
-
 /**
  * Carries events to addresses that merchants name. The name is resolved once and exactly that address is connected to,
  * so that a second resolution cannot lead inside (SSRF, architecture §9). `allow_private`: for demonstrations.
  */
 export function createCourier({ allow_private }: { allow_private: boolean }): Courier {
   const agent = new Agent({
-    connect: { timeout: 5_000, ...(allow_private ? {} : { lookup: publicLookup }) },
+    connect: { timeout: 5_000, ...(allow_private ? {} : { lookup: createPublicLookup() }) },
     headersTimeout: timeout_ms,
     bodyTimeout: timeout_ms,
     connections: 64,
@@ -75,7 +70,9 @@ export function createCourier({ allow_private }: { allow_private: boolean }): Co
           answer: null,
           retry_after_ms: null,
         }
-        return { ...nothing, error: errorText(error), duration_ms: elapsed() }
+        // How long it took to find an address would tell which names there are inside.
+        const duration_ms = error instanceof ForbiddenAddress ? 0 : elapsed()
+        return { ...nothing, error: errorText(error), duration_ms }
       }
     },
     close: () => agent.close(),
@@ -101,20 +98,6 @@ export function webhookHeaders(
     'webhook-timestamp': String(seconds),
     'webhook-signature': signatures.join(' '),
   }
-}
-
-/**
- * Resolves a name to public addresses only. One answer for a name that does not exist and for one that leads inside,
- * since the merchant reads it: it must not tell which names there are in this network.
- */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    const [first] = error ? [] : addresses
-    if (first === undefined || addresses.some(({ address }) => !isPublicAddress(address)))
-      return callback(new ForbiddenAddress('the name has no public address'), '', 0)
-    if (options.all) return callback(null, addresses)
-    return callback(null, first.address, first.family)
-  })
 }
 
 /** Seconds, or a date as HTTP writes it (RFC 9110 §10.2.3), which is counted from `now_ms`. */

@@ -40,9 +40,9 @@ export async function noteDeliveryFailure(
     await store.orders.noteNextAction({ mchid, out_trade_no }, 'paid', { what: 'deliver', time: next_attempt_time })
   if (purpose === 'fulfilment' && out_trade_no !== null) {
     const order = { mchid, out_trade_no }
-    if (state === 'undelivered') await store.orders.noteAttention(order, 'paid', 'undelivered', time)
+    if (state === 'undelivered') await store.orders.noteAttention(order, 'paid', { code: 'undelivered', since_time: time })
     else if (number >= limits.delivery_failing_attempts)
-      await store.orders.noteAttention(order, 'paid', 'delivery_failing', time)
+      await store.orders.noteAttention(order, 'paid', { code: 'delivery_failing', since_time: time })
     return
   }
   // A notice is about an order that goes on without it, so it is the merchant that needs a look; one that is given up

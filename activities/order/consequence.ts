@@ -4,7 +4,7 @@ import type { CheckoutRecord } from '../../domain/checkout/record.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
 import { eventId, isAnswerToDelivery, operationId, orderKey } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
-import type { OrderWriteResult } from '../../domain/messages.ts'
+import type { OrderProgress, OrderWriteResult } from '../../domain/messages.ts'
 import { isSaleComing, keepsSale } from '../../domain/order/judgement.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
 import type { OrderRecord, TimelineEntry } from '../../domain/order/record.ts'
@@ -113,10 +113,14 @@ async function claimReference(
 }
 
 /**
- * Follows up what a lost run still owed: events that it numbered and did not derive, and refunds and postings, since not
- * all of those have an event. After a usual run there is nothing to do.
+ * Follows up what a lost run still owed: events that it numbered and did not derive, refunds and postings, since not all
+ * of those have an event, and that the payer has everything back. `order`: as that leaves it; null: as it was. After a
+ * usual run there is nothing to do.
  */
-export async function followUpMissed(context: ActivityContext, order: OrderRecord): Promise<OwedRuns> {
+export async function followUpMissed(
+  context: ActivityContext,
+  order: OrderRecord,
+): Promise<OwedRuns & { order: OrderProgress | null }> {
   const owed: OwedRuns = { deliveries: [], refunds: [] }
   for (const entry of order.timeline) {
     const event_id = entry.sequence === null ? null : eventId(order, entry.sequence)
@@ -130,7 +134,10 @@ export async function followUpMissed(context: ActivityContext, order: OrderRecor
   const notices = await endOldQuestions(context, order, open)
   await endIdleClaim(context, order)
   const idle = open.filter((delivery) => isIdleNotice(delivery, context.now())).map(({ _id }) => _id)
-  return { ...owed, deliveries: [...new Set([...owed.deliveries, ...notices, ...idle])] }
+  // Its refunds signal no more: they saw in the timeline that the order knows of them.
+  const completed = order.state === 'refunding' ? await completeRefunding(context, order) : null
+  const deliveries = [...owed.deliveries, ...notices, ...idle, ...(completed?.deliveries ?? [])]
+  return { order: completed?.order ?? null, deliveries: [...new Set(deliveries)], refunds: owed.refunds }
 }
 
 /** A notice whose moment has passed, or that has none: its run may be lost, and is started again. */

@@ -1,6 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity'
 import { milliseconds } from '../../domain/calendar.ts'
-import { isPayersCheck } from '../../domain/ids.ts'
+import { isPayersCheck, workflowId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import { codeTerms, placedCode } from '../../domain/order/method.ts'
 import { isOrderResting } from '../../domain/order/record.ts'
@@ -109,7 +109,7 @@ async function place(context: GatewayContext, slots: CallSlots, order: OrderReco
     await context.setups.noteProductWorking(order.mchid, order.trade_type)
     // `unanswered` stays until the record holds the code: a notification may be here before that (domain/payment/record).
     const code = placedCode(answer, currentTime(context))
-    return { kind: 'placed', code: sealWords(context.sealer, code) }
+    return { kind: 'placed', code: sealWords(context.sealer, workflowId.order(order), code) }
   } catch (error) {
     // Definite only when nothing that this call sent may have been taken, on either host (wechat/transport).
     const is_unknown = !(error instanceof WeChatPayError) || error.outcome_unknown
@@ -257,7 +257,7 @@ async function applyAnswer(
   const outcome = await outcomeOf(context, order, answer)
   // The moment is noted behind the evidence, so that whoever waits for it finds what the answer led to under way.
   await context.store.orders.noteAsked(order, currentTime(context))
-  await liftUnreachable(context, waitingOrder(context, order))
+  await liftUnreachable(waitingOrder(context, order))
   return outcome
 }
 
@@ -329,7 +329,7 @@ function queryDelay({ policy, now }: GatewayContext, order: OrderRecord): number
 
 /** Answers the failure that brings the activity back at the plan's next moment: not paid yet, and nothing is wrong. */
 async function planNextQuery(context: GatewayContext, order: OrderRecord, delay_ms: number): Promise<Error> {
-  if (order.attention) await context.store.orders.noteAttention(order, order.state, null, currentTime(context))
+  if (order.attention) await context.store.orders.noteAttention(order, order.state, null)
   return await planStep(context, waitingOrder(context, order), { what: 'ask_wechat', delay_ms, reason: 'not paid yet' })
 }
 
@@ -342,7 +342,7 @@ async function planNextClose(context: GatewayContext, order: OrderRecord): Promi
   const delay_ms = is_worrying
     ? closeDelay(context, order)
     : Math.min(closeDelay(context, order), close_uncertain - age_ms)
-  if (is_worrying) await context.store.orders.noteAttention(order, 'closing', 'close_uncertain', closing_since)
+  if (is_worrying) await context.store.orders.noteAttention(order, 'closing', { code: 'close_uncertain', since_time: closing_since })
   const reason = 'WeChat has not confirmed the close yet'
   return await planStep(context, waitingOrder(context, order), { what: 'close', delay_ms, reason })
 }
@@ -369,7 +369,7 @@ function waitingOrder({ store }: GatewayContext, order: OrderRecord): WaitingRec
     attention: order.attention,
     is_resting: isOrderResting(order.state),
     noteNextAction: (next_action) => store.orders.noteNextAction(order, order.state, next_action),
-    noteAttention: (code, since_time) => store.orders.noteAttention(order, order.state, code, since_time),
+    noteAttention: (attention) => store.orders.noteAttention(order, order.state, attention),
   }
 }
 

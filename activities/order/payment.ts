@@ -121,7 +121,7 @@ async function flagUnplacedPayment(
 ): Promise<void> {
   const { transaction_id, role } = payment
   context.log.error('money was booked that the order’s table has no way for', { ...key, transaction_id, role })
-  await context.store.orders.noteAttention(key, order.state, 'second_payment', beijingTime(context.now()))
+  await context.store.orders.noteAttention(key, order.state, { code: 'second_payment', since_time: beijingTime(context.now()) })
 }
 
 /**
@@ -136,7 +136,7 @@ async function noteRefundOutside(
 ): Promise<void> {
   const refunds = await context.store.refunds.ofOrder(order.mchid, order.out_trade_no)
   if (isRefundKnown(payment, refunds, refused_no)) return
-  await context.store.orders.noteAttention(order, order.state, 'refunded_outside', beijingTime(context.now()))
+  await context.store.orders.noteAttention(order, order.state, { code: 'refunded_outside', since_time: beijingTime(context.now()) })
 }
 
 /** The payment's record: what was booked first stays, since a role is decided once. */

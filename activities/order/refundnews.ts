@@ -24,27 +24,33 @@ export async function recordRefundRequested(
   given: OrderStepInput<FullRefundCommand>,
 ): Promise<OrderWriteResult> {
   const { order: key, out_refund_no, actor, reason } = given
-  const is_whole = await isFullRefund(context, key, out_refund_no)
+  const transaction_id = await transactionGoingBack(context, key, out_refund_no)
+  // A second payment that goes back whole stops nothing, whoever signals it: the order stands on its own.
+  const isWhole = ({ payment }: OrderRecord) => payment !== null && payment.transaction_id === transaction_id
   const cause = () => ({ actor, reason, time: beijingTime(context.now()) })
   // Where it was written before, by this step or by Weft itself, it is followed up again; the table refuses the rest.
   const stopped = await context.store.orders.apply(key, (order) =>
-    order.fulfilment.mode === 'event' && is_whole
+    order.fulfilment.mode === 'event' && isWhole(order)
       ? { event: 'fulfilment_stopped', operation_id: operationId.stopped(paidSequence(order)), ...cause() }
       : null,
   )
   const before = await followUpWrite(context, stopped)
   const operation_id = operationId.refundRequested(out_refund_no)
-  const applied = await context.store.orders.apply(key, () =>
-    is_whole ? { event: 'full_refund_requested', operation_id, out_refund_no, ...cause() } : null,
+  const applied = await context.store.orders.apply(key, (order) =>
+    isWhole(order) ? { event: 'full_refund_requested', operation_id, out_refund_no, ...cause() } : null,
   )
   const after = await followUpWrite(context, applied)
   return { ...after, deliveries: [...before.deliveries, ...after.deliveries] }
 }
 
-/** Whether all of its payment goes back with this refund, as records stand now. */
-async function isFullRefund(context: ActivityContext, key: OrderKey, out_refund_no: string): Promise<boolean> {
+/** The payment of this refund, where all of it goes back with the refund as records stand now; else null. */
+async function transactionGoingBack(
+  context: ActivityContext,
+  key: OrderKey,
+  out_refund_no: string,
+): Promise<string | null> {
   const refund = await findRefundOf(context, key, out_refund_no)
-  return refund !== null && (await isPaymentGoingBack(context, refund))
+  return refund !== null && (await isPaymentGoingBack(context, refund)) ? refund.transaction_id : null
 }
 
 /** How much of a payment its refunds cover. */

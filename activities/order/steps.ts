@@ -3,7 +3,7 @@ import type { Actor } from '../../domain/actor.ts'
 import { beijingTime, milliseconds } from '../../domain/calendar.ts'
 import { answer_events, readAnswerOf } from '../../domain/event/answer.ts'
 import { decidingDelivery } from '../../domain/event/delivery.ts'
-import { eventId, operationId, orderId } from '../../domain/ids.ts'
+import { eventId, operationId, orderId, workflowId } from '../../domain/ids.ts'
 import type { OrderKey } from '../../domain/ids.ts'
 import type { MerchantRecord, MerchantSettings } from '../../domain/merchant/record.ts'
 import type { Confirmation, LoadedOrder, OrderProgress, OrderWriteResult, PaymentFound } from '../../domain/messages.ts'
@@ -35,24 +35,26 @@ export type FulfilmentEvent = 'fulfilled' | 'fulfilment_pending' | 'fulfilment_r
  * (event, deliveries, refunds). They run as local activities where the database is quick, else as regular ones.
  */
 export function createRecords(context: ActivityContext) {
+  const opened = <T extends object>(order: OrderKey, given: T) =>
+    openWords(context.sealer, workflowId.order(order), given)
   return {
     load: (key: OrderKey) => load(context, key),
     recordPlaced: (given: Parameters<typeof recordPlaced>[1]) =>
-      recordPlaced(context, { ...given, code: openWords(context.sealer, given.code) }),
+      recordPlaced(context, { ...given, code: opened(given.order, given.code) }),
     recordRenewed: (given: Parameters<typeof recordRenewed>[1]) =>
-      recordRenewed(context, { ...given, code: openWords(context.sealer, given.code) }),
+      recordRenewed(context, { ...given, code: opened(given.order, given.code) }),
     recordPlacementRefused: (given: Parameters<typeof recordPlacementRefused>[1]) =>
       recordPlacementRefused(context, given),
     recordCloseAsked: (given: Parameters<typeof recordCloseAsked>[1]) =>
-      recordCloseAsked(context, openWords(context.sealer, given)),
+      recordCloseAsked(context, opened(given.order, given)),
     recordClosed: (given: Parameters<typeof recordClosed>[1]) => recordClosed(context, given),
     recordPayment: (given: Parameters<typeof recordPayment>[1]) => recordPayment(context, given),
     recordFulfilment: (given: Parameters<typeof recordFulfilment>[1]) =>
-      recordFulfilment(context, openWords(context.sealer, given)),
+      recordFulfilment(context, opened(given.order, given)),
     recordReview: (given: Parameters<typeof recordReview>[1]) =>
-      recordReview(context, openWords(context.sealer, given)),
+      recordReview(context, opened(given.order, given)),
     recordRefundRequested: (given: Parameters<typeof recordRefundRequested>[1]) =>
-      recordRefundAfterWord(context, openWords(context.sealer, given)),
+      recordRefundAfterWord(context, opened(given.order, given)),
     recordRefundNews: (given: Parameters<typeof recordRefundNews>[1]) => recordRefundNews(context, given),
     noteLongPending: (given: Parameters<typeof noteLongPending>[1]) => noteLongPending(context, given),
   }
@@ -62,8 +64,10 @@ export function createRecords(context: ActivityContext) {
 async function load(context: ActivityContext, key: OrderKey): Promise<LoadedOrder> {
   const order = await context.store.orders.find(key)
   if (order === null) return { order: null, policy: context.policy, deliveries: [], refunds: [] }
-  const owed = order.sequence === 0 ? { deliveries: [], refunds: [] } : await followUpMissed(context, order)
-  return { order: orderProgress(await planWhereMissing(context, order)), policy: context.policy, ...owed }
+  const nothing_owed = { order: null, deliveries: [], refunds: [] }
+  const { order: changed, ...owed } = order.sequence === 0 ? nothing_owed : await followUpMissed(context, order)
+  const current = changed ?? orderProgress(await planWhereMissing(context, order))
+  return { order: current, policy: context.policy, ...owed }
 }
 
 /** Plans the next step of an open order that has none, or the sweeper would not find it once this run is lost too. */
@@ -326,7 +330,7 @@ async function noteLongPending(context: ActivityContext, { order: key }: { order
   if (order === null) throw new RecordMissing(orderId(key))
   const { deadline_time, result } = order.fulfilment
   if (order.state !== 'paid' || result !== 'pending') return orderProgress(order)
-  if (!order.attention) await orders.noteAttention(key, 'paid', 'fulfilment_pending', currentTime(context))
+  if (!order.attention) await orders.noteAttention(key, 'paid', { code: 'fulfilment_pending', since_time: currentTime(context) })
   if (deadline_time) await orders.noteNextAction(key, 'paid', { what: 'await_fulfilment', time: deadline_time })
   return orderProgress((await orders.find(key)) ?? order)
 }

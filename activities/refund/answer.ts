@@ -10,11 +10,11 @@ import type { WeChatRefund } from '../../wechat/refunds.ts'
 import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { readRefundAnswer } from '../evidence.ts'
-import { againFailure } from '../failure.ts'
 import { refundProgress } from '../progress.ts'
 import { flagDoubleRefund, followUpRefundEntry, writeAndFollowUp } from './consequence.ts'
 import type { RefundStepInput } from './consequence.ts'
 import type { RefundAnswerFound } from './gateway.ts'
+import { isOurRefund, isWritableAnswer, rejectAnswer } from './judgement.ts'
 import { adoptBeside } from './news.ts'
 import { requireRefund } from './record.ts'
 
@@ -37,8 +37,8 @@ export async function recordRefundAnswer(
   // Whoever wrote the last entry may have died right after: what follows from it is done before anything new.
   const last = current.timeline.at(-1)
   if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEntry(context, current, last)))
-  // Of what is in another currency nothing can be booked: a person has to look.
-  if (answer.amount.currency !== current.amount.currency) await rejectOtherRefundsAnswer(context, current, evidence_id)
+  // A run that began before the gateway looked at this brings it here.
+  if (!isWritableAnswer(current, answer)) throw await rejectAnswer(context, current, answer, evidence_id)
   if (!isOurRefund(current, answer) || (await isTakenIn(context, current, answer)))
     return await recordOtherRefund(context, current, answer, evidence_id)
   if (current.facts === null) {
@@ -79,7 +79,6 @@ async function recordOtherRefund(
   answer: WeChatRefund,
   evidence_id: string,
 ): Promise<RefundWriteResult> {
-  if (current.facts !== null) await rejectOtherRefundsAnswer(context, current, evidence_id)
   // Not sent yet: WeChat will say so itself when it is.
   const is_to_be_sent = current.submission.attempts === 0 && !isRefundResting(current.state)
   if (is_to_be_sent) return await linkAnswer(context, current, evidence_id)
@@ -120,29 +119,6 @@ async function linkAnswer(
   const linked = { outcome: 'linked', applied_to: refundId(refund), time: currentTime(context) } as const
   await context.store.evidence.recordOutcome(evidence_id, linked)
   return { outcome: 'done_before', refund: refundProgress(refund), deliveries: [] }
-}
-
-/**
- * Raises attention and fails: an answer about another refund ends nothing here. The step reads the same answer again, slowly,
- * until a person has looked.
- */
-async function rejectOtherRefundsAnswer(
-  context: ActivityContext,
-  { mchid, out_refund_no }: RefundRecord,
-  evidence_id: string,
-) {
-  await context.store.merchants.noteAttention(mchid, 'evidence_unapplied', currentTime(context))
-  context.log.error('WeChat answers about another refund than the one asked for', { mchid, out_refund_no, evidence_id })
-  throw againFailure('WeChat’s answer is about another refund', context.policy.setup_retry_ms)
-}
-
-/**
- * Whether an answer is about this refund: amount and payment have to agree, else it must not end this one. What a second
- * person has not let go was never sent: whatever WeChat has under its number was made past Weft.
- */
-function isOurRefund(refund: RefundRecord, said: WeChatRefund): boolean {
-  if (refund.state === 'rejected') return false
-  return refund.transaction_id === said.transaction_id && refund.amount.refund === said.amount.refund
 }
 
 /** Whether a refund that WeChat tells of for the first time stands here already, beside ours: it is counted once. */

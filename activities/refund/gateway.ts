@@ -19,6 +19,7 @@ import { againFailure, callFailure } from '../failure.ts'
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
+import { isWritableAnswer, rejectAnswer } from './judgement.ts'
 import { acceptedAtMs, requireRefund } from './record.ts'
 
 export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
@@ -76,7 +77,7 @@ async function submitRefund(context: GatewayContext, { refund: key }: RefundCall
   const account = await requireAccount(context, key)
   if (refund.submission.unanswered) {
     const known = await archiveRefundQuery(context, refund, account, 'submit')
-    if (known !== null) return { kind: 'taken', ...known.found }
+    if (known !== null) return { kind: 'taken', ...(await writableAnswer(context, refund, known)) }
     // Not taken, says a definite answer: what follows is a first sending again.
     await store.refunds.noteSubmission(key, 'processing', { ...refund.submission, unanswered: false })
   }
@@ -97,7 +98,9 @@ async function submitRefund(context: GatewayContext, { refund: key }: RefundCall
   try {
     const answer = await createRefund(account.client.transport, wechat_request, cancellationSignal())
     await context.setups.noteWorking(key.mchid)
-    return { kind: 'taken', ...(await keepAnswer(context, key, answer, last_attempt_time)) }
+    const said = answer.refund
+    const found = await keepAnswer(context, key, answer, last_attempt_time)
+    return { kind: 'taken', ...(await writableAnswer(context, refund, { found, said })) }
   } catch (error) {
     return await handleFailedSubmission(context, refund, attempt, error)
   }
@@ -160,7 +163,7 @@ async function pollRefund(context: GatewayContext, { refund: key }: RefundCall):
   if (wait_ms > 0) throw await planStep(context, waiting, { what: 'ask_wechat', delay_ms: wait_ms, reason })
   const outcome = await queryForNews(context, refund)
   if (outcome.kind === 'found') return outcome
-  await liftUnreachable(context, waiting)
+  await liftUnreachable(waiting)
   await noteSlowRefund(context, refund)
   const delay_ms = nextQueryDelay(context, refund, context.now())
   throw await planStep(context, waiting, { what: 'ask_wechat', delay_ms, reason })
@@ -225,7 +228,9 @@ async function handleAbnormal(
   const asked_time = currentTime(context)
   try {
     const answer = await applyAbnormalRefund(transport, refund_id, request, serial_no, cancellationSignal())
-    return { kind: 'taken', ...(await keepAnswer(context, key, answer, asked_time)) }
+    const said = answer.refund
+    const found = await keepAnswer(context, key, answer, asked_time)
+    return { kind: 'taken', ...(await writableAnswer(context, refund, { found, said })) }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     if (error.kind === 'refused') return { kind: 'refused', wechat: refundFailure(error) }
@@ -261,8 +266,9 @@ async function queryForNews(context: GatewayContext, refund: RefundRecord): Prom
   const answer = await archiveRefundQuery(context, refund, account, 'ask_wechat')
   await context.store.refunds.noteAsked(refund, currentTime(context))
   if (answer === null) return { kind: 'not_found' }
-  if (isNews(refund, answer.status)) return { kind: 'found', ...answer.found }
-  if (confirming_status[refund.state] === answer.status)
+  const { status } = answer.said
+  if (isNews(refund, status)) return { kind: 'found', ...(await writableAnswer(context, refund, answer)) }
+  if (confirming_status[refund.state] === status)
     await context.store.refunds.noteConfirmed(refund, answer.found.asked_time)
   return { kind: 'nothing_new' }
 }
@@ -292,14 +298,14 @@ async function archiveRefundQuery(
   refund: RefundRecord,
   account: WeChatAccount,
   step: RefundStep,
-): Promise<{ found: Required<RefundAnswerFound>; status: WeChatRefund['status'] } | null> {
+): Promise<KeptAnswer | null> {
   const asked_time = currentTime(context)
   try {
     const number = { out_refund_no: numberAtWeChat(refund) }
     const answer = await queryRefund(account.client.transport, number, cancellationSignal())
     await context.setups.noteWorking(refund.mchid)
     if (answer.kind === 'not_found') return null
-    return { found: await keepAnswer(context, refund, answer, asked_time), status: answer.refund.status }
+    return { found: await keepAnswer(context, refund, answer, asked_time), said: answer.refund }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     throw await failedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
@@ -319,6 +325,22 @@ async function keepAnswer(
   return { evidence_id: (await archiveRefundAnswer(context, key, answer))._id, asked_time }
 }
 
+/** KeptAnswer is what WeChat said of a refund, and the evidence of it. */
+interface KeptAnswer {
+  found: Required<RefundAnswerFound>
+  said: WeChatRefund
+}
+
+/** The evidence of an answer to be written down. One that cannot be is asked for again, and a person is called. */
+async function writableAnswer(
+  context: GatewayContext,
+  refund: RefundRecord,
+  { found, said }: KeptAnswer,
+): Promise<Required<RefundAnswerFound>> {
+  if (isWritableAnswer(refund, said)) return found
+  throw await rejectAnswer(context, refund, said, found.evidence_id)
+}
+
 function queryDelay(context: GatewayContext, refund: RefundRecord): number {
   const taken_ms = acceptedAtMs(context, refund)
   if (refund.facts === null) return 0
@@ -335,7 +357,7 @@ function nextQueryDelay(context: GatewayContext, refund: RefundRecord, at_ms: nu
 async function noteSlowRefund(context: GatewayContext, refund: RefundRecord): Promise<void> {
   const { store, policy, now } = context
   if (refund.state !== 'processing' || now() - acceptedAtMs(context, refund) < policy.attention_ms.refund_slow) return
-  await store.refunds.noteAttention(refund, 'processing', 'refund_slow', currentTime(context))
+  await store.refunds.noteAttention(refund, 'processing', { code: 'refund_slow', since_time: currentTime(context) })
 }
 
 function waitingRefund({ store }: GatewayContext, refund: RefundRecord): WaitingRecord<RefundStep> {
@@ -345,7 +367,7 @@ function waitingRefund({ store }: GatewayContext, refund: RefundRecord): Waiting
     attention: refund.attention,
     is_resting: isRefundResting(refund.state),
     noteNextAction: (next_action) => store.refunds.noteNextAction(refund, refund.state, next_action),
-    noteAttention: (code, since_time) => store.refunds.noteAttention(refund, refund.state, code, since_time),
+    noteAttention: (attention) => store.refunds.noteAttention(refund, refund.state, attention),
   }
 }
 

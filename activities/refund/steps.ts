@@ -1,6 +1,6 @@
 import { wechat_actor, weft_actor } from '../../domain/actor.ts'
 import { beijingDay, beijingTime, milliseconds } from '../../domain/calendar.ts'
-import { operationId } from '../../domain/ids.ts'
+import { operationId, workflowId } from '../../domain/ids.ts'
 import type { RefundKey } from '../../domain/ids.ts'
 import type {
   LoadedRefund,
@@ -36,15 +36,16 @@ export type RefundActivities = ReturnType<typeof createRefunds>
  * element, in the journal, and by an event where the payment belongs to no order.
  */
 export function createRefunds(context: ActivityContext) {
+  const opened = <T extends RefundStepInput>(given: T) =>
+    openWords(context.sealer, workflowId.refund(given.refund), given)
   return {
     loadRefund: (key: RefundKey) => loadRefund(context, key),
     reserveRefund: (given: RefundStepInput) => reserveRefund(context, given),
-    recordApproval: (given: RefundStepInput<RefundApproval>) =>
-      recordApproval(context, openWords(context.sealer, given)),
+    recordApproval: (given: RefundStepInput<RefundApproval>) => recordApproval(context, opened(given)),
     recordApprovalExpired: (given: RefundStepInput) => recordApprovalExpired(context, given),
     recordRefundAnswer: (given: RefundStepInput<RefundAnswerFound>) => recordRefundAnswer(context, given),
     recordRefundRefused: (given: RefundStepInput<{ failure: RefundFailure }>) => recordRefundRefused(context, given),
-    recordPayout: (given: RefundStepInput<PayoutCommand>) => recordPayout(context, openWords(context.sealer, given)),
+    recordPayout: (given: RefundStepInput<PayoutCommand>) => recordPayout(context, opened(given)),
     settleNews: (given: RefundStepInput<{ found: RefundChanged; outcome: 'applied' | 'linked'; is_asked?: boolean }>) =>
       settleNews(context, given),
     keepNews: (given: RefundStepInput<{ found: RefundChanged }>) => keepNews(context, given),
@@ -234,7 +235,7 @@ async function noteNotEnough(
   const current = await requireRefund(context, key)
   // An attempt that was given up on and comes late: WeChat has it by now.
   if (current.facts !== null) return refundProgress(current)
-  await refunds.noteAttention(key, 'processing', 'not_enough', currentTime(context))
+  await refunds.noteAttention(key, 'processing', { code: 'not_enough', since_time: currentTime(context) })
   await refunds.noteNextAction(key, 'processing', { what: 'submit', time: next_time })
   return refundProgress(await requireRefund(context, key))
 }

@@ -35,10 +35,10 @@ const computer = /\bPC;.*OpenHarmony/i
 
 /** Apps that show pages by themselves and do not hand them on to WeChat, as they name themselves. */
 const apps =
-  /AlipayClient|\bAliApp\(|\bQQ\/|Weibo|DingTalk|\bLark\b|Feishu|aweme|BytedanceWebview|NewsArticle|musical_ly|XiaoHongShu|xhsdiscover|Kwai|baiduboxapp|Bilibili|\bjdapp\b|pinduoduo|\bTitansX?\/|com\.unionpay|\bFB_?(AN|AV|IAB)\b|Instagram|\bLine\/|KAKAOTALK/i
+  /AlipayClient|\bAliApp\((?!TUnionSDK)|\bQQ\/|Weibo|DingTalk|\bLark\b|Feishu|aweme|BytedanceWebview|NewsArticle|musical_ly|XiaoHongShu|xhsdiscover|Kwai|baiduboxapp|Bilibili|\bjdapp\b|pinduoduo|\bTitansX?\/|com\.unionpay|\bFB_?(AN|AV|IAB)\b|Instagram|\bLine\/|KAKAOTALK/i
 
-/** Browsers of phones' makers and others, as they name themselves; some are built of the system's web-view and say so. */
-const browsers = /\b\w+Browser\/|\bQuark\//
+/** Browsers of phones' makers and others, as they name themselves; those built of the system's web-view look like an app's. */
+const browsers = /\b\w+Browser\/|\b(Quark|Via)\//
 
 /**
  * The first rule that fits decides. WeChat on computers and WeCom call themselves MicroMessenger too, and a mini
@@ -56,7 +56,7 @@ const rules: readonly BrowserRule[] = [
   { kind: 'app', has: [phone, /; wv\)/], lacks: [browsers] },
   { kind: 'app', has: [phone, /\bTBS\//] },
   { kind: 'app', has: [/\bArkWeb\/[\d.]+ Mobile\s*$/] },
-  { kind: 'app', has: [/\biPhone|\biPod/], lacks: [/\bSafari\//] },
+  { kind: 'app', has: [/\biPhone|\biPod/], lacks: [/\bSafari\//, browsers] },
   { kind: 'desktop', has: [tablet] },
   { kind: 'desktop', has: [computer] },
   { kind: 'phone', has: [phone] },

@@ -30,13 +30,13 @@ export const errand_life_ms = 5 * 60_000
 /** Long enough to look at the page and pay, twice; asking anew costs the payer nothing. */
 const openid_life_ms = 10 * 60_000
 /** As long as a payer may take to come back and pay in his phone's browser. */
-const address_life_ms = 24 * 60 * 60_000
+const browser_life_ms = 24 * 60 * 60_000
 /** As long as a payer is spared a way that WeChat has just refused. */
 const refusal_life_ms = 10 * 60_000
 
 /**
- * The cookies of a checkout page, sealed for its token: the errand that a payer is on, his openid of an appid, the
- * address by which he was first known, and the methods that were refused to him. None leaves this page's address, and no
+ * The cookies of a checkout page, sealed for its token: the errand that a payer is on, his openid of an appid, the name of
+ * his browser, and the methods that were refused to him. None leaves this page's address, and no
  * script reads it. What does not open counts as not there.
  */
 export function pageCookies(context: CookieContext, ctx: RouterContext, token: string) {
@@ -93,12 +93,12 @@ export function pageCookies(context: CookieContext, ctx: RouterContext, token: s
       setCookie('errand', '', 0)
       return errand
     },
-    /** The address by which this payer first wished to pay; null: not known, or no longer. */
-    firstAddress(): string | null {
-      const kept = read('address')
+    /** The name that was given to this browser; null: none, or no longer. */
+    browser(): string | null {
+      const kept = read('browser')
       return typeof kept === 'string' ? kept : null
     },
-    keepFirstAddress: (address: string) => put('address', address, address_life_ms),
+    keepBrowser: (name: string) => put('browser', name, browser_life_ms),
     refused(): TradeType[] {
       const kept = read('refused')
       return trade_types.filter((method) => Array.isArray(kept) && kept.includes(method))

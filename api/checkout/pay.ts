@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { RouterContext } from '@koa/router'
 import type { AttentionCode } from '../../domain/attention.ts'
 import { beijingTime } from '../../domain/calendar.ts'
@@ -18,7 +19,7 @@ import { requestOf } from '../http/request.ts'
 import { readPageQuery } from '../http/query.ts'
 import { refreshCode } from '../temporal/check.ts'
 import type { CheckContext } from '../temporal/check.ts'
-import { wishDigest } from '../v1/checkouts/order.ts'
+import { wishKey } from '../v1/checkouts/order.ts'
 import type { PayerWish } from '../v1/checkouts/order.ts'
 import { errand_life_ms } from './cookie.ts'
 import { refusedMethods } from './offer.ts'
@@ -61,8 +62,7 @@ export async function payHere(context: PayContext, visit: Visit, language: Langu
   if (!way?.trade_type) return { kind: 'shown', visit, call: null }
   const wish = payerWish(visit, way.trade_type)
   if (wish === null) return { kind: 'errand', url: beginErrand(context, visit, { is_again: false, language }) }
-  // A phone's address changes with its network: by the first one he is known as the same payer.
-  if (wish.known_by !== undefined) visit.cookies.keepFirstAddress(wish.known_by)
+  if (wish.known_by !== undefined) visit.cookies.keepBrowser(wish.known_by) // for as long again
   const opened = await context.openOrder(checkout, wish)
   const order = opened.payment === null ? await refreshCode(context, opened, { kind: 'payer', id: null }) : opened
   const refused = refusedMethods(order)
@@ -81,7 +81,8 @@ export async function h5Link(context: PayContext, visit: Visit): Promise<string 
   const newest = checkout.orders.at(-1)
   const wish = payerWish(visit, 'MWEB')
   if (newest?.out_trade_no !== order.out_trade_no || wish === null) return null
-  if (newest.payer !== wishDigest(checkout, wish)) return null
+  const { payer, address } = wishKey(checkout, wish)
+  if (newest.payer !== payer || (wish.known_by === no_cookies && newest.address !== address)) return null
   const call = await callFor(context, order, checkout)
   return call?.kind === 'h5' ? call.h5_url : null
 }
@@ -97,6 +98,18 @@ async function callFor(
   return { kind: 'h5', h5_url: h5Address(order.code.h5_url, checkout_url) }
 }
 
+/** By what all payers are known whose browsers keep no cookies. */
+const no_cookies = 'unknown'
+
+/**
+ * Names the browser in which a page is opened that is paid by H5. Its address would not tell it apart: a phone's changes with
+ * its network, several may share one, and WeChat lets a single payer open what it hands out. Whoever then wishes to pay
+ * without a name has a browser that keeps no cookies.
+ */
+export function nameBrowser({ cookies }: Pick<Visit, 'cookies'>): void {
+  if (cookies.browser() === null) cookies.keepBrowser(randomBytes(16).toString('hex'))
+}
+
 /** Null: who the payer is has to be asked first. */
 function payerWish({ merchant, cookies, address, browser }: Visit, trade_type: TradeType): PayerWish | null {
   switch (trade_type) {
@@ -109,7 +122,7 @@ function payerWish({ merchant, cookies, address, browser }: Visit, trade_type: T
       return {
         trade_type,
         payer_client_ip: address ?? '',
-        known_by: cookies.firstAddress() ?? address ?? '',
+        known_by: cookies.browser() ?? no_cookies,
         h5_type: browser.h5_type,
       }
     case 'NATIVE':

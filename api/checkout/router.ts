@@ -21,7 +21,7 @@ import type { Asset } from './assets.ts'
 import { qrCodeSvg } from './image.ts'
 import { check_results, checkoutPage, unavailablePage, unknownPage } from './page.ts'
 import type { CheckResult } from './page.ts'
-import { endErrand, h5Link, payHere } from './pay.ts'
+import { endErrand, h5Link, nameBrowser, payHere } from './pay.ts'
 import type { PayContext } from './pay.ts'
 import { OrderPoller } from './poller.ts'
 import type { PollerOptions } from './poller.ts'
@@ -90,7 +90,10 @@ export function checkoutRouter(context: PageContext): Router {
     const view = await visitView(context, visit)
     const { browser, token } = visit
     // WeChat wants to know which site leads to it; of the address it is told no more than that.
-    if (view.way?.trade_type === 'MWEB') ctx.set('Referrer-Policy', 'origin')
+    if (view.way?.trade_type === 'MWEB') {
+      ctx.set('Referrer-Policy', 'origin')
+      nameBrowser(visit)
+    }
     ctx.body = await checkoutPage({
       view,
       language: pageLanguage(ctx, visit),

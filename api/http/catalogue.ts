@@ -43,7 +43,7 @@ export const catalogue = {
     },
     remedy: {
       en: 'Send “Authorization: Bearer weft_…” with a key of this installation; ask its operator for a new one if needed.',
-      'zh-CN': '请在请求头携带 “Authorization: Bearer weft_…”；如密钥失效，请向本系统管理员申请新密钥。',
+      'zh-CN': '请在请求头携带 “Authorization: Bearer weft_…”；如密钥失效，请向 Weft 的运维人员申请新密钥。',
     },
   },
   forbidden: {
@@ -207,7 +207,7 @@ export const catalogue = {
   endpoint_limit_reached: {
     status: 409,
     retryable: false,
-    title: { en: 'There are as many endpoints as a merchant may have', 'zh-CN': '通知地址数量已达上限' },
+    title: { en: 'There are as many endpoints as a merchant may have', 'zh-CN': '地址数量已达上限' },
     detail: {
       en: 'A merchant has at most {limit} endpoints, since each event is sent to each of them.',
       'zh-CN': '每个事件都要发往每个地址，因此每个商户最多 {limit} 个地址。',
@@ -239,8 +239,8 @@ export const catalogue = {
       'zh-CN': '商户的履约模式为 “event”，该地址负责给出履约结果。',
     },
     remedy: {
-      en: 'Change the merchant’s fulfilment mode first, then delete the endpoint.',
-      'zh-CN': '请先更改商户的履约模式，再删除该地址。',
+      en: 'Let another endpoint decide first, with POST /v1/endpoints/…/fulfilment, or have the merchant’s fulfilment mode changed; then delete this one.',
+      'zh-CN': '请先用 POST /v1/endpoints/…/fulfilment 改由另一个地址决定，或更改商户的履约模式，再删除该地址。',
     },
   },
   endpoint_exists: {
@@ -297,7 +297,7 @@ export const catalogue = {
     remedy: {
       en: 'Offer another trade_type, under a new out_trade_no. The operator finds attention “product_not_enabled”: the product is to be enabled in WeChat Pay’s console (产品中心), or collecting is restricted there.',
       'zh-CN':
-        '请以新的 out_trade_no 改用其他 trade_type。管理员可见提醒 product_not_enabled：须在微信支付商户平台“产品中心”开通该产品，或解除收款限制。',
+        '请以新的 out_trade_no 改用其他 trade_type。运维人员可见提醒 product_not_enabled：须在微信支付商户平台“产品中心”开通该产品，或解除收款限制。',
     },
   },
   rate_limited: {
@@ -320,7 +320,7 @@ export const catalogue = {
     },
     remedy: {
       en: 'Send the same request again; if it goes on, tell the operator the request_id.',
-      'zh-CN': '请重新发送相同的请求；如持续出现，请将 request_id 告知管理员。',
+      'zh-CN': '请重新发送相同的请求；如持续出现，请将 request_id 告知运维人员。',
     },
   },
   unavailable: {

@@ -77,14 +77,22 @@ export interface EndpointDeclaration<P, Q, B> {
   responses: Record<number, DeclaredResponse>
   /** problems of its own; those that every endpoint can answer with are added */
   problems: ProblemCode[]
+  /**
+   * answers a body that today's rules refuse where it repeats a request that was taken under earlier ones; null: it is none
+   */
+  repeat?: (call: EndpointCall<P, Q, undefined>) => Promise<HttpReply | null>
   handle: (call: EndpointCall<P, Q, B>) => Promise<HttpReply>
 }
 
-export type Endpoint = Omit<EndpointDeclaration<unknown, unknown, unknown>, 'params' | 'query' | 'body' | 'handle'> & {
+export type Endpoint = Omit<
+  EndpointDeclaration<unknown, unknown, unknown>,
+  'params' | 'query' | 'body' | 'repeat' | 'handle'
+> & {
   params: z.ZodType
   query: z.ZodType
   /** null: the endpoint takes no body */
   body: z.ZodType | null
+  repeat: ((call: EndpointCall<unknown, unknown, undefined>) => Promise<HttpReply | null>) | null
   handle: (call: EndpointCall) => Promise<HttpReply>
 }
 
@@ -94,12 +102,13 @@ const no_input = z.strictObject({})
 export function declareEndpoint<P = Record<string, never>, Q = Record<string, never>, B = undefined>(
   declaration: EndpointDeclaration<P, Q, B>,
 ): Endpoint {
-  const { params, query, body, handle, ...rest } = declaration
+  const { params, query, body, repeat, handle, ...rest } = declaration
   return {
     ...rest,
     params: params ?? no_input,
     query: query ?? no_input,
     body: body ?? null,
+    repeat: repeat ? (call) => repeat(call as EndpointCall<P, Q, undefined>) : null,
     handle: (call) => handle(call as EndpointCall<P, Q, B>),
   }
 }
@@ -127,27 +136,30 @@ async function serveEndpoint(declared: Endpoint, context: ApiContext, ctx: Conte
   const params = validate(declared.params, { ...(ctx.params as Record<string, string>) }, 'path', language)
   const query = validate(declared.query, readQuery(ctx), 'query', language)
   const sent = declared.method === 'GET' ? undefined : await readJsonBody(ctx.req)
-  const body = validate(declared.body ?? no_input.optional(), sent, 'body', language)
   const named = { mchid: caller.mchid, ...logFieldsOf(params) }
-  const call = {
-    context,
-    caller,
-    params,
-    query,
-    body,
-    sent,
-    request_id,
-    language,
-    accepts: acceptsOf(ctx),
-    log: log.child(named),
-  }
-  const reply = await declared.handle(call)
+  const accepts = acceptsOf(ctx)
+  const call = { context, caller, params, query, sent, request_id, language, accepts, log: log.child(named) }
+  const reply = await answerBody(declared, call)
   ctx.status = reply.status
   ctx.set(reply.headers ?? {})
   if (reply.file !== undefined) return await sendFile(ctx, reply.file, call.log)
   if (reply.body === undefined) return
   ctx.body = JSON.stringify(reply.body)
   ctx.type = 'application/json; charset=utf-8'
+}
+
+/** Checks the body and has the endpoint answer. That a request is safe to repeat goes before rules that came after it. */
+async function answerBody(declared: Endpoint, call: Omit<EndpointCall, 'body'>): Promise<HttpReply> {
+  const { sent, language } = call
+  let body: unknown
+  try {
+    body = validate(declared.body ?? no_input.optional(), sent, 'body', language)
+  } catch (problem) {
+    const reply = await declared.repeat?.({ ...call, body: undefined })
+    if (!reply) throw problem
+    return reply
+  }
+  return await declared.handle({ ...call, body })
 }
 
 function acceptsOf(ctx: Context): EndpointCall['accepts'] {

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import { chineseDamage } from '../../domain/bill/damage.ts'
 import type { DisableReason } from '../../domain/merchant/record.ts'
 import type { UrlObjection } from '../../runtime/address.ts'
 import { catalogue } from './catalogue.ts'
@@ -120,12 +121,14 @@ const chinese_values: Readonly<Record<UrlObjection | DisableReason | AbsentPart,
 }
 
 function fillTemplate(text: string, values: NonNullable<ProblemParts['values']>, language: Language): string {
-  const said = (value: string | number) =>
-    language === 'zh-CN' && Object.hasOwn(chinese_values, value)
-      ? chinese_values[value as keyof typeof chinese_values]
-      : String(value)
+  const said = (value: string | number) => (language === 'zh-CN' ? chineseValue(String(value)) : String(value))
   const between = language === 'en' ? ', ' : '、'
   return text.replace(/\{(\w+)\}/g, (_, name: string) => [values[name] ?? '–'].flat().map(said).join(between))
+}
+
+function chineseValue(value: string): string {
+  if (Object.hasOwn(chinese_values, value)) return chinese_values[value as keyof typeof chinese_values]
+  return chineseDamage(value) ?? value
 }
 
 /** Answers `ctx` with `problem`. */

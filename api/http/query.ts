@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import { limits } from '../../domain/policy.ts'
 import { readerLanguage } from './language.ts'
 import { Problem } from './problem.ts'
-import { ruleError } from './validation.ts'
+import { pointer, ruleError } from './validation.ts'
 
 /**
  * The parameters of a request's query, each at most once. Throws `invalid_request` above 4 kB, above 64 parameters and
@@ -18,7 +18,7 @@ export function readQuery(ctx: Context): Record<string, string> {
   if (given.length > limits.query_parameters) throw refuse('/query', 'query_size')
   const parameters = new Map<string, string>()
   for (const [name, value] of given) {
-    if (parameters.has(name)) throw refuse('/query', 'repeated')
+    if (parameters.has(name)) throw refuse(pointer(['query', name]), 'repeated')
     parameters.set(name, value)
   }
   return Object.fromEntries(parameters)

@@ -53,7 +53,7 @@ export const merchant_problems = {
     },
     remedy: {
       en: 'Ask the operator to resume the merchant, then send the same request again.',
-      'zh-CN': '请联系管理员恢复该商户，然后重新发送相同的请求。',
+      'zh-CN': '请联系运维人员恢复该商户，然后重新发送相同的请求。',
     },
   },
 } as const satisfies Record<string, CatalogueEntry>

@@ -50,8 +50,9 @@ export const refund_problems = {
       'zh-CN': '申请退款 {refund} 分；该笔支付尚可退 {refundable} 分。',
     },
     remedy: {
-      en: 'Refund at most {refundable} fen. The same number may be used again: it was never sent to WeChat Pay.',
-      'zh-CN': '退款金额不得超过 {refundable} 分。该退款单号未提交至微信支付，可以再次使用。',
+      en: 'Refund at most {refundable} fen; what GET /v1/refunds?out_trade_no=… lists has the rest. The same number may be used again: it was never sent to WeChat Pay.',
+      'zh-CN':
+        '退款金额不得超过 {refundable} 分，其余去向见 GET /v1/refunds?out_trade_no=…。该退款单号未提交至微信支付，可以再次使用。',
     },
   },
   refund_limit_reached: {
@@ -64,7 +65,7 @@ export const refund_problems = {
     },
     remedy: {
       en: 'Pay the rest back outside WeChat Pay.',
-      'zh-CN': '请通过其他途径退还余款。',
+      'zh-CN': '请线下退款，退还余款。',
     },
   },
   refund_window_closed: {
@@ -77,7 +78,7 @@ export const refund_problems = {
     },
     remedy: {
       en: 'Pay it back outside WeChat Pay.',
-      'zh-CN': '请通过其他途径退还款项。',
+      'zh-CN': '请线下退款。',
     },
   },
   number_prefix_reserved: {

@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import { limits } from '../../domain/policy.ts'
-import { chineseIssue } from './issue.ts'
+import { issueText } from './issue.ts'
 import type { Bilingual, Language } from './language.ts'
 import { Problem } from './problem.ts'
 import type { FieldError } from './problem.ts'
 
-/** The texts of our own rules, by name. A schema gives the rule's name where zod wants a message. */
+/**
+ * The texts of our own rules, by name. A schema gives the rule's name where zod wants a message, and behind a colon what it
+ * allows.
+ */
 const rule_texts: Record<string, Bilingual> = {
   out_trade_no: {
     en: 'must be 6 to 32 of letters, digits, _ - | *',
@@ -24,6 +27,7 @@ const rule_texts: Record<string, Bilingual> = {
     'zh-CN': '不能包含控制字符或表情等 4 字节字符，微信支付会拒绝',
   },
   text: { en: 'must not contain control characters', 'zh-CN': '不能包含控制字符' },
+  blank: { en: 'has nothing to read in it', 'zh-CN': '没有可读的内容' },
   one_expiry: {
     en: 'give expire_in or time_expire, not both',
     'zh-CN': 'expire_in 与 time_expire 只能二选一',
@@ -60,7 +64,12 @@ const rule_texts: Record<string, Bilingual> = {
   },
   day_order: { en: 'must not be before bill_date_from', 'zh-CN': '不能早于 bill_date_from' },
   reason_required: { en: 'say why, when result is refused', 'zh-CN': 'result 为 refused 时必须说明原因' },
-  list: { en: 'must be a comma-separated list of known values', 'zh-CN': '须为以逗号分隔的有效取值' },
+  texts: { en: 'must be values with commas between them, at most 50', 'zh-CN': '须为以逗号分隔的取值，最多 50 个' },
+  list: {
+    en: 'must be one or several of these, with commas between them: {known}',
+    'zh-CN': '须为以下一个或多个取值，以逗号分隔：{known}',
+  },
+  mchid: { en: 'must be 8 to 32 digits', 'zh-CN': '须为 8–32 位数字' },
   fulfilment_hears_all: {
     en: 'the fulfilment endpoint receives every event: leave event_types out or send ["*"]',
     'zh-CN': '履约地址会收到全部事件：请省略 event_types 或填写 ["*"]',
@@ -135,7 +144,7 @@ const rule_texts: Record<string, Bilingual> = {
     en: 'must lie between {min} and {max} seconds from now',
     'zh-CN': '须在当前时间之后 {min} 至 {max} 秒之间',
   },
-  repeated: { en: 'has a parameter that comes twice', 'zh-CN': '含有重复的参数' },
+  repeated: { en: 'must be given once', 'zh-CN': '只能出现一次' },
   query_size: {
     en: 'must be at most 4 kB and 64 parameters long',
     'zh-CN': '不能超过 4 kB 或 64 个参数',
@@ -149,14 +158,12 @@ const rule_texts: Record<string, Bilingual> = {
   unknown: { en: 'is not a known field', 'zh-CN': '未知字段' },
 }
 
-const locales = { en: z.locales.en().localeError, 'zh-CN': chineseIssue }
-
 /** Where in a request a value came from; the body's own fields have no prefix. */
 export type RequestPart = 'body' | 'query' | 'path'
 
 /** Parses `value` by `schema`. Throws a problem that names every wrong field in the reader's language. */
 export function validate<T>(schema: z.ZodType<T>, value: unknown, part: RequestPart, language: Language): T {
-  const parsed = schema.safeParse(value, { error: locales[language], reportInput: true })
+  const parsed = schema.safeParse(value, { error: (issue) => issueText(issue, language), reportInput: true })
   if (parsed.success) return parsed.data
   throw new Problem('invalid_request', { errors: fieldErrors(parsed.error.issues, part, language) })
 }
@@ -183,7 +190,8 @@ function fieldErrors(issues: z.core.$ZodIssue[], part: RequestPart, language: La
     const field = pointer(path)
     if (issue.code === 'invalid_type' && issue.input === undefined)
       return ruleError(field, field === '' ? 'body_missing' : 'missing', language)
-    if (Object.hasOwn(rule_texts, issue.message)) return ruleError(field, issue.message, language)
+    const [, rule = '', known = ''] = /^(\w+)(?:: (.*))?$/s.exec(issue.message) ?? []
+    if (Object.hasOwn(rule_texts, rule)) return ruleError(field, rule, language, { known })
     return { field, code: issue.code, detail: shortened(issue.message) }
   })
   return distinct(errors).slice(0, limits.problem_errors)
@@ -201,6 +209,6 @@ function shortened(text: string): string {
 }
 
 /** `path` as a JSON Pointer (RFC 6901). */
-function pointer(path: PropertyKey[]): string {
+export function pointer(path: PropertyKey[]): string {
   return path.map((part) => `/${shortened(String(part)).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }

@@ -59,7 +59,10 @@ export function intakeRouter(api_context: ApiContext): Router {
   router.post(['/wechat/notify/:mchid', '/wechat/notify/:mchid/'], async (request) => {
     const end = context.metrics.acknowledgements.startTimer()
     const acknowledgement = await receiveNotification(context, request.params.mchid ?? '', request.req.headers, () =>
-      getRawBody(request.req, { limit: limits.notification_body_bytes }),
+      getRawBody(request.req, {
+        limit: limits.notification_body_bytes,
+        length: request.req.headers['content-length'] ?? null,
+      }),
     )
     request.status = acknowledgement.status
     if (acknowledgement.status !== 204) request.body = { code: 'FAIL', message: '失败' }
@@ -82,7 +85,8 @@ async function receiveNotification(
     body = await readBody()
   } catch (error) {
     const is_too_large = error instanceof Error && 'type' in error && error.type === 'entity.too.large'
-    return is_too_large ? { status: 413, result: 'too_large' } : { status: 500, result: 'unread' }
+    // Cut short, or of another length than it said: anyone can send that, and a 500 is what operators are alarmed by.
+    return is_too_large ? { status: 413, result: 'too_large' } : { status: 400, result: 'unread' }
   }
   let account: WeChatAccount | null
   try {

@@ -46,7 +46,7 @@ const problem_examples: Record<string, string | string[]> = {
   trade_type: 'MWEB',
   version: '2',
   why: 'its payment is not recorded here',
-  flaw: 'a piece is missing',
+  flaw: 'its piece 3 of 21 is gone',
   refund: '990',
   refundable: '500',
 }

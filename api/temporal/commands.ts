@@ -1,5 +1,6 @@
 import type { DayKey } from '../../domain/bill/reconciliation.ts'
 import type { DeliveryRecord } from '../../domain/event/delivery.ts'
+import { workflowId } from '../../domain/ids.ts'
 import type { OrderKey, RefundKey } from '../../domain/ids.ts'
 import {
   concludeStart,
@@ -154,7 +155,9 @@ export function createCommands(given: CommandsOptions): Commands {
 
 function orderCommands(options: CommandsParts): OrderCommands {
   const send = (key: OrderKey, name: string, command: Command) =>
-    sendUpdate<OrderAnswer>(options, orderRun(key), name, command.operation_id, [sealWords(options.sealer, command)])
+    sendUpdate<OrderAnswer>(options, orderRun(key), name, command.operation_id, [
+      sealWords(options.sealer, workflowId.order(key), command),
+    ])
   return {
     prepay: (key) => sendUpdate<OrderAnswer>(options, orderRun(key), order_updates.prepay, 'prepay', []),
     close: (key, command) => send(key, order_updates.close, command),
@@ -170,7 +173,7 @@ function orderCommands(options: CommandsParts): OrderCommands {
 function refundCommands(options: CommandsParts): RefundCommands {
   const send = (refund: RefundTarget, name: string, command: Command) =>
     sendUpdate<RefundAnswer>(options, refundRun(refund), name, command.operation_id, [
-      sealWords(options.sealer, command),
+      sealWords(options.sealer, workflowId.refund(refund), command),
     ])
   return {
     reserve: (refund) =>

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { z } from 'zod'
 import type { Language } from '../http/language.ts'
 import { Problem } from '../http/problem.ts'
 import { ruleError } from '../http/validation.ts'
@@ -33,6 +34,12 @@ export function differingFields(existing: string, again: string): string[] {
   if (existing === again) return []
   const [left, right] = [leafValues(JSON.parse(existing)), leafValues(JSON.parse(again))]
   return [...new Set([...left.keys(), ...right.keys()])].filter((field) => left.get(field) !== right.get(field))
+}
+
+/** The number that a body names in `field`, where it has the form of one; null: it has none. */
+export function namedNumber(sent: unknown, field: string, form: z.ZodType<string>): string | null {
+  const named = typeof sent === 'object' && sent !== null ? (sent as Record<string, unknown>)[field] : null
+  return form.safeParse(named).data ?? null
 }
 
 /** The problem `order_number_reused`: an order or a checkout has this number, and `fields` of it are other ones. */

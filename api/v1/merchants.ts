@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { sortedByUrgency } from '../../domain/attention.ts'
+import { attentionView, sortedByUrgency } from '../../domain/attention.ts'
 import { billSettings, flow_accounts } from '../../domain/merchant/bill.ts'
 import { refund_or_hold } from '../../domain/merchant/record.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
@@ -94,7 +94,7 @@ function merchantView(merchant: MerchantRecord): z.output<typeof merchant_shape>
     serial_no: merchant.wechat?.serial_no ?? null,
     public_key_id: merchant.wechat?.public_key_id ?? null,
     fulfilment_endpoint_id: merchant.fulfilment_endpoint_id,
-    attentions: sortedByUrgency(merchant.attentions ?? []).map(({ code, since_time }) => ({ code, since_time })),
+    attentions: sortedByUrgency(merchant.attentions ?? []).map(attentionView),
     settings: {
       ...merchant.settings,
       refund_approval: approval_limits && {
@@ -121,7 +121,7 @@ const getMerchant = declareEndpoint({
   path: '/v1/merchants/{mchid}',
   scope: 'settings:read',
   summary: 'The merchant of this key',
-  params: z.object({ mchid: z.string().regex(mchid_pattern) }),
+  params: z.object({ mchid: z.string().regex(mchid_pattern, 'mchid') }),
   responses: { 200: { description: 'the merchant', schema: merchant_shape } },
   problems: ['not_found'],
   async handle({ context, caller, params }) {

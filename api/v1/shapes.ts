@@ -71,6 +71,11 @@ export function isPlainText(text: string): boolean {
   return /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$/u.test(text)
 }
 
+/** Whether a text that is not empty has anything to read in it: blanks and invisible characters say nothing. */
+export function isReadable(text: string): boolean {
+  return text === '' || /[^\p{C}\p{Z}]/u.test(text)
+}
+
 /** Whether the text is plain but for lines and tabs. */
 function isTextWithLines(text: string): boolean {
   return /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ud800-\udfff]*$/u.test(text)
@@ -105,7 +110,7 @@ export const refund_reason = wechatText(limits.wechat_bytes.refund_reason)
   .meta({ description: 'the payer sees it; at most 80 bytes in UTF-8' })
 
 /** The reason of a decision, in requests: it goes into the timeline. */
-export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text')
+export const request_reason = z.string().min(1).max(200).refine(isPlainText, 'text').refine(isReadable, 'blank')
 
 /** `a,b` as a list of known values: commas mean “or”. */
 export function filterOf<const Values extends readonly [string, ...string[]]>(values: Values) {
@@ -113,7 +118,7 @@ export function filterOf<const Values extends readonly [string, ...string[]]>(va
   return z
     .string()
     .max(2_000)
-    .regex(new RegExp(`^${value}(?:,${value})*$`), 'list')
+    .regex(new RegExp(`^${value}(?:,${value})*$`), `list: ${values.join(', ')}`)
     .transform((text) => text.split(',') as Values[number][])
     .meta({ description: `one or several, comma-separated, of: ${values.join(', ')}` })
 }
@@ -123,9 +128,9 @@ export const text_filter = z
   .string()
   .min(1)
   .max(2_000)
-  .regex(/[^,]/, 'list')
+  .regex(/[^,]/, 'texts')
   .transform((text) => text.split(',').filter((part) => part !== ''))
-  .refine((parts) => parts.length <= 50, 'list')
+  .refine((parts) => parts.length <= 50, 'texts')
   .meta({ description: 'one or several, comma-separated' })
 
 /** The same of texts that may hold commas themselves: one is found as a whole, too. */
@@ -134,7 +139,7 @@ export const free_text_filter = z
   .min(1)
   .max(2_000)
   .transform((text) => [...new Set([text, ...text.split(',').filter((part) => part !== '')])])
-  .refine((parts) => parts.length <= 50, 'list')
+  .refine((parts) => parts.length <= 50, 'texts')
   .meta({ description: 'one or several, comma-separated; one that holds commas itself is found as well' })
 
 export const order_state_filter = filterOf(order_states)
@@ -171,7 +176,10 @@ export const actor = z.object({
 })
 
 /** Why a person should look, and since when. */
-export const attention = z.object({ code: z.enum(attention_codes), since_time: time })
+export const attention_detail = nullable_text.meta({
+  description: 'which of several things is meant, or what WeChat Pay itself said; null where the code says all',
+})
+export const attention = z.object({ code: z.enum(attention_codes), since_time: time, detail: attention_detail })
 
 /** The fields of the shape of what `View` is: a field more, less or of another type does not compile. */
 export type FieldsOf<View> = { [Name in keyof View]: z.ZodType<View[Name]> }

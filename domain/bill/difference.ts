@@ -262,9 +262,14 @@ export function exposureByAge(
   return ages
 }
 
-/** The revision by which a difference came to the state it is in; 0: it began so. */
-export function stateRevision({ timeline }: Pick<DifferenceRecord, 'timeline'>): number {
-  return timeline.findLast(({ from, to }) => from !== to)?.revision ?? 0
+/** The entry by which a difference came to the state it is in, whatever was noted of it since; undefined: it began so. */
+export function stateEntry({ timeline }: Pick<DifferenceRecord, 'timeline'>): DifferenceEntry | undefined {
+  return timeline.findLast(({ from, to }) => from !== to)
+}
+
+/** The revision of that entry; 0: it began so. */
+export function stateRevision(difference: Pick<DifferenceRecord, 'timeline'>): number {
+  return stateEntry(difference)?.revision ?? 0
 }
 
 /** Kinds in which the other side may still come by itself: a day cut, a snapshot, a notification that is late. */

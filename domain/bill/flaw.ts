@@ -1,4 +1,5 @@
 import { feeText, yuanText } from '../money.ts'
+import { chineseDamage } from './damage.ts'
 import type { BillType } from './row.ts'
 
 /** FlawText is what a flaw says, in both languages. `{name}` is one of its values, see `valueTexts` for `{name:form}`. */
@@ -58,8 +59,8 @@ export const flaw_texts = {
     'zh-CN': '微信支付只保留 {days} 天的账单：{bill_date} 的账单已不可下载，且从未下载过',
   },
   original_lost: {
-    en: 'the {type} bill that is kept here is damaged, and WeChat does not have it any more: {why}',
-    'zh-CN': '本系统保存的{type:word}已损坏，微信支付也不再提供：{why}',
+    en: 'the {type} bill that is kept here is damaged, and WeChat does not have it any more: {why:damage}',
+    'zh-CN': '本系统保存的{type:word}已损坏，微信支付也不再提供：{why:damage}',
   },
   original_damaged: {
     en: 'the {type} bill (version {version}) that is kept here was found damaged at {time}; looking at the day again fetches it anew',
@@ -167,6 +168,7 @@ export function flawText(flaw: KeptFlaw, language: FlawLanguage = 'en'): string 
 function shownValue(value: string | number | undefined, form: string | undefined, language: FlawLanguage): string {
   if (value === undefined) return '–'
   if (form === 'yuan' && typeof value === 'number') return `¥${yuanText(value)}`
+  if (form === 'damage' && language !== 'en') return chineseDamage(String(value)) ?? String(value)
   if (form === 'word' && Object.hasOwn(words, value)) return words[value as keyof typeof words][language]
   return String(value)
 }

@@ -54,7 +54,7 @@ export function feePostings(row: TradeRow, owner: RowOwner): Posting[] {
 
 /** FlowRule says what a known movement of the account is the other side of. */
 interface FlowRule {
-  direction: FlowRow['direction']
+  direction: FlowRow['direction'] | 'either'
   /** what 微信支付业务单号 names; `none`: nothing of an order's */
   about: 'payment' | 'refund' | 'either' | 'none'
   account: Account
@@ -73,13 +73,15 @@ const flow_rules: Readonly<Record<string, FlowRule>> = {
   退款退回: { direction: 'in', about: 'refund', account: 'merchant.bank' },
   扣除交易手续费: { direction: 'out', about: 'either', account: 'fee.clearing' },
   退还交易手续费: { direction: 'in', about: 'either', account: 'fee.clearing' },
+  // Some files call both so (docs/wechat-pay.md §5.3).
+  手续费: { direction: 'either', about: 'either', account: 'fee.clearing' },
   提现: { direction: 'out', about: 'none', account: 'merchant.bank' },
   充值: { direction: 'in', about: 'none', account: 'merchant.bank' },
 }
 
 function ruleOf({ type, direction }: FlowRow): FlowRule | null {
   const rule = Object.hasOwn(flow_rules, type) ? flow_rules[type] : undefined
-  return rule?.direction === direction ? rule : null
+  return rule?.direction === 'either' || rule?.direction === direction ? rule : null
 }
 
 /** What has to be known of a movement before it is booked: whose payment or refund it names. `none`: nothing. */

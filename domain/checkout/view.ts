@@ -1,4 +1,5 @@
-import type { Attention } from '../attention.ts'
+import { attentionView } from '../attention.ts'
+import type { AttentionView } from '../attention.ts'
 import type { Time } from '../calendar.ts'
 import type { TradeType } from '../merchant/product.ts'
 import type { PayerLocale } from '../order/record.ts'
@@ -11,7 +12,7 @@ export interface CheckoutView {
   out_trade_no: string
   reference: string
   state: CheckoutState
-  attention: Attention | null
+  attention: AttentionView | null
   description: string
   attach: string | null
   metadata: Record<string, string>
@@ -34,7 +35,7 @@ export function checkoutView(checkout: CheckoutRecord): CheckoutView {
     out_trade_no: checkout.out_trade_no,
     reference: checkout.reference,
     state: checkout.state,
-    attention: checkout.attention ?? null,
+    attention: checkout.attention ? attentionView(checkout.attention) : null,
     description: checkout.description,
     attach: checkout.attach,
     metadata: checkout.metadata,

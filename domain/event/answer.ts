@@ -99,7 +99,7 @@ function statedAnswer({ body, content_type, unreadable }: EndpointAnswer): State
 
 /** A body without a statement in its place: elsewhere in it, or in another form, one may be meant. */
 function spoken(body: string, parsed: unknown = null): Statement {
-  if (/fulfill?ment|\brefused\b/i.test(unescaped(body)))
+  if (/fulfill?ment|\brefused\b/i.test(spelled(body)))
     return { flaw: 'the body speaks of a fulfilment, but not as {"fulfilment": …}' }
   return { ...nothing_stated, remark: isObject(parsed) ? spokenError(parsed) : writtenError(body) }
 }
@@ -138,6 +138,21 @@ function timesNamed(body: string): number {
 /** JSON's other way to write a letter, undone: where words are looked for it makes no difference. */
 function unescaped(body: string): string {
   return body.replaceAll(/\\u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+}
+
+/** A text as it is read: its letters may be written as JSON, addresses and HTML write them, or in full width. */
+function spelled(text: string): string {
+  const plain = unescaped(text).replaceAll(escaped_letter, (_, percent?: string, hex?: string, decimal?: string) =>
+    letterOf(decimal === undefined ? parseInt(percent ?? hex ?? '', 16) : Number(decimal)),
+  )
+  return plain.normalize('NFKC')
+}
+
+const escaped_letter = /%([0-9a-f]{2})|&#x0*([0-9a-f]{1,6});|&#0*(\d{1,7});/gi
+
+/** Only plain letters spell a word that is looked for. */
+function letterOf(code: number): string {
+  return code < 128 ? String.fromCharCode(code) : ' '
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,6 @@
 import type { Actor } from '../actor.ts'
-import type { Attention } from '../attention.ts'
+import { attentionView } from '../attention.ts'
+import type { AttentionView } from '../attention.ts'
 import { beijingTime, milliseconds } from '../calendar.ts'
 import type { Time } from '../calendar.ts'
 import { orderKey } from '../ids.ts'
@@ -22,7 +23,7 @@ export interface OrderView {
   checkout: string | null
   transaction_id: string | null
   state: OrderState
-  attention: Attention | null
+  attention: AttentionView | null
   next_action: { what: OrderStep; time: Time } | null
   description: string
   attach: string | null
@@ -65,7 +66,7 @@ export function orderView(order: OrderRecord, payment: PaymentRecord | null): Or
     checkout: order.checkout_id ? orderKey(order.checkout_id).out_trade_no : null,
     transaction_id: found?.transaction_id ?? null,
     state: order.state,
-    attention: order.attention ?? null,
+    attention: order.attention ? attentionView(order.attention) : null,
     next_action: order.next_action ?? null,
     description: order.description,
     attach: order.attach,
@@ -110,7 +111,7 @@ export interface RefundView {
   state: RefundState
   close_reason: string | null
   failure: { code: string; message: string } | null
-  attention: Attention | null
+  attention: AttentionView | null
   next_action: { what: RefundStep; time: Time } | null
   channel: string | null
   user_received_account: string | null
@@ -149,7 +150,7 @@ export function refundView(refund: RefundRecord): RefundView {
     state: refund.state,
     close_reason: refund.close_reason,
     failure: refund.failure && { code: refund.failure.code, message: refund.failure.message },
-    attention: refund.attention ?? null,
+    attention: refund.attention ? attentionView(refund.attention) : null,
     next_action: refund.next_action ?? null,
     channel: facts?.channel ?? null,
     user_received_account: facts?.user_received_account ?? null,

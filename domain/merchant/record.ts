@@ -130,16 +130,11 @@ export interface MerchantRecord {
   /** the one endpoint whose answer is the fulfilment, in mode `event` */
   fulfilment_endpoint_id: string | null
   create_time: Time
-  /** all that a person should look at: nothing that anybody sends takes another one's place */
-  attentions?: MerchantAttention[]
-}
-
-/**
- * MerchantAttention says also which of several things is meant, where the code alone does not: a way to pay, or a key by
- * its fingerprint. Of each such thing there is one, of any other code one altogether.
- */
-export interface MerchantAttention extends Attention {
-  detail?: string | null
+  /**
+   * all that a person should look at: nothing that anybody sends takes another one's place. Of each way to pay and each key
+   * that a detail names there is one, of any other code one altogether
+   */
+  attentions?: Attention[]
 }
 
 /** Why Weft disables an endpoint by itself. */

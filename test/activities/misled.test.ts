@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { evidenceId } from '../../domain/ids.ts'
 import { newEvidence, rawPlace } from '../../store/evidence.ts'
-import { attentionsIn, done, paidOrder, refundIn, reserved, sent } from '../stage/acts.ts'
+import { attentionsIn, done, paidOrder, refundIn, requester, reserved, sent } from '../stage/acts.ts'
 import { sealer } from '../stage/world.ts'
 import type { World } from '../stage/world.ts'
 
@@ -42,6 +42,14 @@ describe('a refund’s run', () => {
 })
 
 describe('an order’s run', () => {
+  it('is not stopped by a refund of a second payment, all of which goes back', async () => {
+    const world = await paidOrder({ is_paid_twice: true })
+    const { out_refund_no } = await reserved(world, 'R-1', 'T2', 990)
+    const word = { operation_id: 'stop', actor: requester, reason: null }
+    await done(world, 'recordRefundRequested', { order: world.key, out_refund_no, ...word })
+    expect((await world.record()).state).toBe('paid')
+  })
+
   it('leaves what is said of a refund for that', async () => {
     const world = await paidOrder()
     const refund = await reserved(world, 'R-1', 'T1', 400)

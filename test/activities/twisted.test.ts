@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { attentionsIn, balanceIn, done, paidOrder, refundIn, reserved, sent } from '../stage/acts.ts'
+import { beijingTime } from '../../domain/calendar.ts'
+import { asked, attentionsIn, balanceIn, done, paidOrder, refundIn, reserved, sent } from '../stage/acts.ts'
 import { World } from '../stage/world.ts'
 import { placed } from '../store/samples.ts'
 
@@ -61,17 +62,101 @@ describe('an answer to a question about an order', () => {
   })
 })
 
+describe('what WeChat says rightly after it was said wrongly', () => {
+  it.each([
+    ['no total', { amount: {} }],
+    ['no moment', { success_time: undefined }],
+    ['another merchant', { mchid: '1900000099' }],
+  ])('of %s counts: the order is paid by it', async (_, said) => {
+    const world = await waitingOrder()
+    world.wechat.transactions.push({ id: 'T1', total: 990 })
+    world.wechat.twists.push((answer) => ({ ...answer, ...said }))
+    expect(await world.perform('askUntilAnswered', { order: world.key })).toHaveProperty('failure')
+    const found = await done<{ evidence_id: string }>(world, 'askUntilAnswered', { order: world.key })
+    await done(world, 'recordPayment', { order: world.key, found })
+    expect((await world.record()).state).toBe('paid')
+  })
+
+  it('and again is the same evidence, whatever decides nothing', async () => {
+    const world = await waitingOrder()
+    world.wechat.transactions.push({ id: 'T1', total: 990 })
+    const first = await done(world, 'askUntilAnswered', { order: world.key })
+    world.wechat.twists.push((answer) => ({ ...answer, trade_state_desc: '支付成功' }))
+    expect(await done(world, 'askUntilAnswered', { order: world.key })).toEqual(first)
+  })
+})
+
 describe('an answer about a refund', () => {
   it('in another currency is never booked, and a person hears of it', async () => {
     const world = await paidOrder()
     const refund = await reserved(world, 'R-1', 'T1', 400)
     world.wechat.twists.push((answer) => ({ ...answer, amount: { ...(answer['amount'] as object), currency: 'USD' } }))
-    const { kind, ...said } = await done<{ kind: string }>(world, 'submitRefund', { refund })
-    expect(kind).toBe('taken')
-    expect(await world.perform('recordRefundAnswer', { refund, ...said })).toHaveProperty('failure')
+    expect(await world.perform('submitRefund', { refund })).toHaveProperty('failure')
     expect(await merchantAttentions(world)).toEqual(['evidence_unapplied'])
-    expect((await refundIn(world, refund)).facts).toBeNull()
+    const { facts, attention } = await refundIn(world, refund)
+    expect(facts).toBeNull()
+    expect(attention).toMatchObject({ code: 'evidence_unapplied', detail: expect.stringContaining('USD') as string })
     expect((await world.refunds()).map(({ out_refund_no }) => out_refund_no)).toEqual(['R-1'])
+  })
+
+  it('in another currency is asked for again: said otherwise, the refund goes on and nobody is called any more', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    world.wechat.twists.push((answer) => ({ ...answer, amount: { ...(answer['amount'] as object), currency: 'USD' } }))
+    expect(await world.perform('submitRefund', { refund })).toHaveProperty('failure')
+    await sent(world, refund)
+    expect(await refundIn(world, refund)).toMatchObject({ state: 'processing', facts: { refund_id: 'R1' } })
+    expect(await attentionsIn(world)).toEqual([])
+  })
+
+  it.each([
+    ['another currency', { amount: { refund: 400, total: 990, currency: 'USD' } }],
+    ['another amount', { amount: { refund: 1, total: 990, currency: 'CNY' } }],
+    ['another payment', { transaction_id: 'T9' }],
+  ])('that is taken, of %s, is asked for again and moves nothing', async (_, said) => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    await sent(world, refund)
+    world.wechat.progress()
+    world.wechat.twists.push((answer) => ({ ...answer, ...said }))
+    world.now_ms += 3_600_000
+    expect(await world.perform('pollRefund', { refund })).toHaveProperty('failure')
+    expect(await attentionsIn(world)).toEqual(['evidence_unapplied'])
+    world.now_ms += 3_600_000
+    await asked(world, refund)
+    expect((await refundIn(world, refund)).state).toBe('succeeded')
+    expect(await attentionsIn(world)).toEqual([])
+  })
+
+  it.each([
+    ['400 NEVER_HEARD_OF', 'wechat_answer_unclear', '400 NEVER_HEARD_OF'],
+    ['404 RESOURCE_NOT_EXISTS', 'wechat_answer_unclear', '404 RESOURCE_NOT_EXISTS'],
+    ['429 FREQUENCY_LIMITED', 'wechat_answer_unclear', '429 FREQUENCY_LIMITED'],
+    ['500 SYSTEM_ERROR', 'wechat_unreachable', '500 SYSTEM_ERROR'],
+    ['403 -', 'wechat_unreachable', '403'],
+  ])('that stays %s calls a person by %s, in WeChat’s own words', async (answer, code, detail) => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    for (let minute = 0; minute < 7; minute += 1) {
+      world.now_ms += 62_000
+      world.wechat.refund_refusals.push(answer)
+      expect(await world.perform('submitRefund', { refund })).toHaveProperty('failure')
+    }
+    expect((await refundIn(world, refund)).attention).toMatchObject({ code, detail })
+    await sent(world, refund)
+    expect(await attentionsIn(world)).toEqual([])
+  })
+
+  it('that changes its code is quoted as it is now, and counts from when it began', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    for (const answer of ['400 FIRST_CODE', '400 FIRST_CODE', '403 SECOND_CODE']) {
+      world.wechat.refund_refusals.push(answer)
+      await world.perform('submitRefund', { refund })
+      world.now_ms += 6 * 60_000
+    }
+    const since_time = beijingTime(world.now_ms - 2 * 6 * 60_000)
+    expect((await refundIn(world, refund)).attention).toMatchObject({ since_time, detail: '403 SECOND_CODE' })
   })
 
   it('by which more left the account than was refunded is booked as the refund alone', async () => {

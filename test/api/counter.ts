@@ -22,7 +22,7 @@ import { StoreUnavailable } from '../../store/connection.ts'
 import type { Store } from '../../store/store.ts'
 import { authoriseUrl, wechat_oauth } from '../../wechat/openid.ts'
 import type { CodeExchange, OpenidAnswer } from '../../wechat/openid.ts'
-import { wishDigest } from '../../api/v1/checkouts/order.ts'
+import { wishKey } from '../../api/v1/checkouts/order.ts'
 import type { PayerWish } from '../../api/v1/checkouts/order.ts'
 import { checkoutSample } from './checkout/gallery.ts'
 import { freshStore } from '../store/database.ts'
@@ -258,7 +258,7 @@ export async function openNext(
   const known = (await store.checkouts.findById(checkout._id)) ?? checkout
   const place = known.orders.length + 1
   const out_trade_no = place === 1 ? checkout.out_trade_no : `${checkout.out_trade_no}-${place}`
-  const opened = { out_trade_no, trade_type, payer: wishDigest(checkout, wish) }
+  const opened = { out_trade_no, trade_type, ...wishKey(checkout, wish) }
   const cause = { operation_id: `opened:${place}`, time: fromNow(0), actor: { kind: 'payer', id: null } } as const
   await store.checkouts.apply(checkout, { event: 'order_opened', order: opened, ...cause })
   return await insertOrder(store, {

@@ -45,6 +45,8 @@ export interface ApiStage {
   logged: string[]
   /** how much later it is for the API than for everybody else, ms */
   ahead_ms: number
+  /** Unix ms at which its clock stands still, so that nothing is over before it was looked at; null: it goes */
+  still_ms: number | null
   /** with all scopes */
   key: Key
   newKey(given?: { scopes?: readonly string[]; expire_time?: string | null }): Promise<Key>
@@ -84,6 +86,7 @@ export async function playApi(
     on: {},
     logged: [],
     ahead_ms: 0,
+    still_ms: null,
     accounts: { find: () => Promise.resolve(null), forget: () => undefined },
     key: await addKey(whole, scopes, null),
     newKey: ({ scopes: some = scopes, expire_time = null } = {}) => addKey(whole, some, expire_time),
@@ -122,6 +125,7 @@ const nobody: Openids = {
 }
 
 function contextOf(stage: Omit<ApiStage, 'context'>, store: Store): ApiContext {
+  const clock = () => stage.still_ms ?? Date.now()
   const log: Logger = { ...silentLogger, error: (message) => void stage.logged.push(message), child: () => log }
   return {
     config: readConfig({
@@ -131,14 +135,14 @@ function contextOf(stage: Omit<ApiStage, 'context'>, store: Store): ApiContext {
     }),
     store,
     commands: commandsOf(stage),
-    questions: createQuestions(Date.now),
+    questions: createQuestions(clock),
     accounts: { find: (one) => stage.accounts.find(one), forget: (one) => stage.accounts.forget(one) },
     limiter: createRateLimiter(Date.now, { per_second: 1e6, burst: 1e6 }), // its own test has the real one
     log,
     metrics: createMetrics(),
     draining: new AbortController().signal,
     policy: default_policy,
-    now: () => Date.now() + stage.ahead_ms,
+    now: () => clock() + stage.ahead_ms,
   }
 }
 

@@ -210,6 +210,21 @@ export const agents = {
     kind: 'phone',
     h5_type: 'Android',
   },
+  'UC Browser on an iPhone, which names Alibaba’s SDK': {
+    agent: `Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X; zh-CN) AppleWebKit/537.51.1 (KHTML, like Gecko) Mobile/21A329 UCBrowser/16.1.8.2075 Mobile AliApp(TUnionSDK/0.1.20.4)`,
+    kind: 'phone',
+    h5_type: 'iOS',
+  },
+  'Quark on an iPhone, which is no Safari by its own word': {
+    agent: `Mozilla/5.0 (iPhone; CPU iPhone OS 16_6 like Mac OS X; zh-cn) AppleWebKit/601.1.46 (KHTML, like Gecko) Mobile/20G75 Quark/6.9.0.1966 Mobile`,
+    kind: 'phone',
+    h5_type: 'iOS',
+  },
+  'Via on Android, which says that it is a web-view': {
+    agent: `${android}; wv) ${chrome_webkit} Version/4.0 Chrome/120.0.0.0 Mobile Safari/537.36 Via/5.9`,
+    kind: 'phone',
+    h5_type: 'Android',
+  },
   'Safari on an iPad that asks for pages of computers': {
     agent: `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${safari_webkit} Version/26.0 Safari/605.1.15`,
     kind: 'desktop',

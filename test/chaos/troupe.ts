@@ -1,25 +1,35 @@
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { freePort } from '../../dev/servers/servers.ts'
 import { seededRandom } from '../../simulator/random.ts'
 import type { OwnServers } from '../stage/outage.ts'
 import { startRole } from '../stage/role.ts'
 import type { Role } from '../stage/role.ts'
 import type { Stage } from '../stage/stage.ts'
+import { Wire } from '../stage/wire.ts'
 
-/** An API or a worker that is killed, frozen and stopped, and comes back each time. */
+/** An API or a worker that is killed, frozen, stopped and cut off, and comes back each time. */
 interface Member {
   name: 'api' | 'worker'
   settings: Record<string, string>
   role: Role
+  /** its own ways to Temporal and to the database */
+  wires: { Temporal: Wire; 'the database': Wire }
   /** something is being done to it */
   is_taken: boolean
 }
 
+const member_acts = ['kill', 'kill', 'freeze', 'freeze', 'stop', 'cut', 'silence'] as const
+
 /** Longer than a heartbeat may be away: Temporal gives the work to another worker meanwhile. */
 const freeze_ms = { from: 2_000, to: 16_000 }
 const away_ms = { from: 0, to: 4_000 }
+/** Longer than the store waits for an answer, and than a worker's poll. */
+const cut_ms = { from: 500, to: 20_000 }
+/** What the first API, the second, the first worker and the second see on their clocks, beside everybody else's. */
+const ahead_ms = [0, -20_000, 0, 45_000]
 
 /** Two APIs and two workers as processes of their own, the servers under them, and all that happens to either. */
 export class Troupe {
@@ -38,21 +48,27 @@ export class Troupe {
 
   static async start(stage: Stage, servers: OwnServers, ports: readonly number[], seed: number): Promise<Troupe> {
     const troupe = new Troupe(stage, servers, seededRandom(seed))
-    for (const port of ports) await troupe.#enlist('api', { WEFT_PORT: String(port) })
-    for (let count = 0; count < 2; count += 1) await troupe.#enlist('worker', {})
+    const clocks = ahead_ms.map((ahead) => clockSettings(ahead))
+    for (const port of ports) await troupe.#enlist('api', { WEFT_PORT: String(port), ...clocks.shift() })
+    for (let count = 0; count < 2; count += 1) await troupe.#enlist('worker', { ...clocks.shift() })
     return troupe
   }
 
   /** One act on whatever chance names. Resolves when what was taken away is back. */
   async act(): Promise<void> {
-    const how = this.#pick(['kill', 'kill', 'freeze', 'freeze', 'stop', 'run', 'run', 'run'] as const)
+    const how = this.#pick([...member_acts, 'run', 'run', 'run'] as const)
     if (how === 'run') return await this.#disturbRun()
     const member = this.#pick(this.#members.filter(({ is_taken }) => !is_taken))
     if (member === undefined) return
     member.is_taken = true
-    await { kill: () => this.#kill(member), freeze: () => this.#freeze(member), stop: () => this.#stop(member) }[
-      how ?? 'kill'
-    ]()
+    const acts = {
+      kill: () => this.#kill(member),
+      freeze: () => this.#freeze(member),
+      stop: () => this.#stop(member),
+      cut: () => this.#cut(member),
+      silence: () => this.#silence(member),
+    }
+    await acts[how ?? 'kill']()
     member.is_taken = false
   }
 
@@ -91,12 +107,33 @@ export class Troupe {
     await this.#servers.database.restart()
   }
 
+  /** The database keeps its connections and answers nobody. */
+  async freezeDatabase(): Promise<void> {
+    const duration_ms = this.#between(freeze_ms)
+    this.#note(`the database stands still for ${duration_ms} ms`)
+    this.#servers.database.freeze(true)
+    await sleep(duration_ms)
+    this.#servers.database.freeze(false)
+  }
+
   #dropTemporal(): void {
     for (const name of databaseFiles(this.#servers.temporal_dir)) rmSync(join(this.#servers.temporal_dir, name))
   }
 
   async #enlist(name: Member['name'], settings: Record<string, string>): Promise<void> {
-    this.#members.push({ name, settings, role: await startRole(this.#stage, name, settings), is_taken: false })
+    const temporal = await Wire.to(this.#stage.config.temporal.address)
+    const database = await Wire.to(new URL(this.#stage.config.mongodb_uri).host)
+    for (const wire of [temporal, database]) this.#stage.endsWith(() => wire.close())
+    const addresses = { TEMPORAL_ADDRESS: temporal.address, MONGODB_URI: `mongodb://${database.address}` }
+    const all = { ...settings, ...addresses }
+    const role = await startRole(this.#stage, name, all)
+    this.#members.push({
+      name,
+      settings: all,
+      role,
+      wires: { Temporal: temporal, 'the database': database },
+      is_taken: false,
+    })
   }
 
   async #kill(member: Member): Promise<void> {
@@ -117,6 +154,29 @@ export class Troupe {
     member.role.freeze()
     await sleep(duration_ms)
     member.role.thaw()
+  }
+
+  /** One of its servers is refused to it, which all others reach. */
+  async #cut(member: Member): Promise<void> {
+    const [name, wire, duration_ms] = this.#pickWire(member)
+    this.#note(`${member.name} is cut off from ${name} for ${duration_ms} ms`)
+    wire.cut()
+    await sleep(duration_ms)
+    wire.mend()
+  }
+
+  /** What it sends to one of its servers arrives much later, and nobody is told so. */
+  async #silence(member: Member): Promise<void> {
+    const [name, wire, duration_ms] = this.#pickWire(member)
+    this.#note(`${member.name} is not heard by ${name} for ${duration_ms} ms`)
+    wire.hold()
+    await sleep(duration_ms)
+    await Promise.race([wire.release(), sleep(cut_ms.to)])
+  }
+
+  #pickWire({ wires }: Member): [name: string, wire: Wire, duration_ms: number] {
+    const name = this.#pick(['Temporal', 'the database'] as const) ?? 'Temporal'
+    return [name, wires[name], this.#between(cut_ms)]
   }
 
   async #bringBack(member: Member): Promise<void> {
@@ -172,6 +232,13 @@ export class Troupe {
   #note(what: string): void {
     this.acts.push(`${new Date().toISOString().slice(11, 23)} ${what}`)
   }
+}
+
+/** Environment of a process whose clock is not everybody's. */
+function clockSettings(ahead: number): Record<string, string> {
+  if (ahead === 0) return {}
+  const skew = fileURLToPath(new URL('skew.js', import.meta.url))
+  return { NODE_OPTIONS: `--import=${skew}`, WEFT_CHAOS_AHEAD_MS: String(ahead) }
 }
 
 /** SQLite keeps its newest pages in files beside the database's own. */

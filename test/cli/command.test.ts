@@ -66,6 +66,22 @@ describe('a key to the API', () => {
     await expect(run('revoke-key', '1900000000', 'key_x')).rejects.toThrow(/no merchant/)
   })
 
+  it('is ended by digits alone, and never by a word that a script left empty', async () => {
+    const { mchid, applied } = await merchantWith()
+    const id = applied.keys[0]?.id ?? ''
+    for (const days of ['', ' ', '0x1', '1e1', '-0', '+1'])
+      await expect(run('rotate-key', mchid, id, days)).rejects.toThrow(/a number of days/)
+    expect(await store.keys.list(mchid)).toMatchObject([{ id, expire_time: null }])
+  })
+
+  it('is revoked alone: what is too much is refused, so that nobody believes that two were', async () => {
+    const { mchid, applied } = await merchantWith()
+    const id = applied.keys[0]?.id ?? ''
+    await expect(run('revoke-key', mchid, id, 'key_other')).rejects.toThrow(/^key_other is too much/)
+    expect(await store.keys.list(mchid)).toMatchObject([{ id, revoke_time: null }])
+    expect(await run('revoke-key', mchid, id)).toContain('is revoked')
+  })
+
   it('that was revoked is not made again by a file that still names its token, nor taken from another merchant', async () => {
     const token = `weft_test_${'t'.repeat(43)}`
     const keys = [{ name: 'shop', scopes: ['orders:read' as const], token }]
@@ -193,7 +209,54 @@ describe('the list of secrets', () => {
   })
 })
 
+describe('a certificate of WeChat Pay’s', () => {
+  it('is dropped however its serial is written, and one that is not here is said to be none', async () => {
+    const { mchid } = await merchantWith()
+    const certificate = { serial_no: '0ABC', certificate: 'PEM', effective_time: beijingTime(now), expire_time: beijingTime(now) }
+    await store.merchants.noteKey(mchid, { kind: 'taken', certificate, detail: 'one' }, beijingTime(now))
+    expect(await run('drop-certificate', mchid, 'ABD')).toMatch(/^no certificate ABD was here/)
+    expect(await run('drop-certificate', mchid, '0a:bc')).toMatch(/^certificate 0ABC is dropped/)
+    const { wechat } = (await store.merchants.find(mchid)) ?? {}
+    expect([wechat?.certificates, wechat?.dropped_certificates]).toEqual([[], ['ABD', '0ABC']])
+  })
+
+  it('is dropped without the zero that its serial begins with', async () => {
+    const { mchid } = await merchantWith()
+    const certificate = { serial_no: '0ABC', certificate: 'PEM', effective_time: beijingTime(now), expire_time: beijingTime(now) }
+    await store.merchants.noteKey(mchid, { kind: 'taken', certificate, detail: 'one' }, beijingTime(now))
+    await run('drop-certificate', mchid, 'ABC')
+    expect((await store.merchants.find(mchid))?.wechat?.certificates).toEqual([])
+  })
+})
+
+it('an endpoint moves to no address that nothing is sent to', async () => {
+  const { mchid, applied } = await merchantWith()
+  const id = applied.endpoints[0]?.id ?? ''
+  for (const url of ['http://shop.example.cn/', 'https://10.0.0.1/', 'https://me:pw@shop.example.cn/', 'https://[::1'])
+    await expect(run('move-endpoint', mchid, id, url)).rejects.toThrow(/nothing is sent to that address/)
+  expect(await store.endpoints.findPublic(mchid, id)).toMatchObject({ url: 'https://shop.example.cn/weft' })
+})
+
 describe('a master key', () => {
+  it('is taken out although a sealed value was moved from its place, which is named and holds up nothing', async () => {
+    const name = `${database}_moved`
+    const before = await openIn(name, old_key)
+    const [one, other] = [await merchantWith({}, before), await merchantWith({}, before)]
+    const [moved, kept] = await Promise.all(
+      [one, other].map(({ mchid, applied }) => before.endpoints.findPublic(mchid, applied.endpoints[0]?.id ?? '')),
+    )
+    if (!moved || !kept) throw new Error('no endpoint')
+    await before.endpoints.replaceSecrets(moved, kept.secrets)
+    const both = await openIn(name, new_key, old_key)
+    expect(await resealAll(both)).toMatch(/^sealed anew: 2 merchants, 1 endpoints/)
+    const said = await resealAll(both)
+    expect(said).toMatch(/^all is sealed .*\n1 sealed values open with no key here/)
+    expect(said).toContain(moved._id)
+    const alone = await openIn(name, new_key)
+    expect((await alone.merchants.openSetup(other.mchid))?.apiv3_keys).toEqual([other.file.wechat?.apiv3_key])
+    await Promise.all([before.close(), both.close(), alone.close()])
+  })
+
   it('that cannot open what another of its name sealed changes nothing, and names itself', async () => {
     const { mchid } = await merchantWith()
     const before = await store.merchants.find(mchid)

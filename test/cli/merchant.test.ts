@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createPrivateKey, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -129,6 +129,36 @@ describe('a merchant’s file', () => {
     expect(appliedText(decided)).not.toContain('mode none')
   })
 
+  it('lets an observer that is here decide when it says so, and none that is disabled', async () => {
+    const url = 'https://shop.example.cn/weft'
+    const file = merchantFile({ endpoints: [{ url, role: 'observer', event_types: ['order.closed'] }] })
+    const id = (await apply(file)).endpoints[0]?.id ?? ''
+    const deciding = { ...file, endpoints: [{ url, role: 'fulfilment' as const }] }
+    await store.endpoints.disable((await store.endpoints.findPublic(file.mchid, id))?._id ?? '', 'gone', new Date().toISOString())
+    expect(await mistakesOf(deciding)).toEqual([expect.stringContaining(`${id} is disabled (gone)`)])
+    await store.endpoints.enable(file.mchid, id)
+    expect((await apply(deciding)).endpoints).toMatchObject([{ id, role: 'fulfilment', secret: null }])
+    expect(await store.endpoints.findPublic(file.mchid, id)).toMatchObject({ role: 'fulfilment', event_types: ['*'] })
+    expect((await store.merchants.find(file.mchid))?.fulfilment_endpoint_id).toBe(id)
+  })
+
+  it('is told what it does not change: the scopes of a key, and what an endpoint hears', async () => {
+    const url = 'https://shop.example.cn/weft'
+    const endpoint = { url, event_types: ['order.closed' as const] }
+    const key = { name: 'shop', scopes: ['orders:read' as const, 'orders:write' as const] }
+    const file = merchantFile({ endpoints: [endpoint], keys: [key] })
+    const { keys, endpoints } = await apply(file)
+    expect((await apply({ ...file, endpoints: [{ url }] })).remarks).toEqual([])
+    const less = {
+      keys: [{ ...key, scopes: ['orders:read' as const] }],
+      endpoints: [{ ...endpoint, event_types: ['*' as const] }],
+    }
+    expect((await apply({ ...file, ...less })).remarks).toEqual([
+      expect.stringContaining(`${endpoints[0]?.id} at ${url} still hears order.closed`),
+      expect.stringContaining(`key shop (${keys[0]?.id}) still has the scopes orders:read,orders:write`),
+    ])
+  })
+
   it('names its apps, whose secrets are sealed, shown as hints and kept when they are left out', async () => {
     const secret = 'a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6'
     const file = merchantFile()
@@ -253,7 +283,36 @@ describe('a file with mistakes', () => {
   })
 
   const { wechat } = merchantFile()
+  const encrypted = createPrivateKey(keyPair().privateKey).export({
+    ...({ type: 'pkcs8', format: 'pem' } as const),
+    ...{ cipher: 'aes-256-cbc', passphrase: 'x' },
+  })
+  const own = keyPair()
   it.each([
+    ['an encrypted key', { wechat: { ...wechat, private_key: encrypted } }, 'wechat.private_key: is encrypted'],
+    [
+      'what is no key of any kind',
+      { wechat: { ...wechat, private_key: '-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n' } },
+      'wechat.private_key: is not a private key in PEM',
+    ],
+    [
+      'two keys, of which one is meant',
+      { wechat: { ...wechat, private_key: keyPair().privateKey + keyPair().privateKey } },
+      'wechat.private_key: holds several keys',
+    ],
+    [
+      'the merchant’s own public key in the place of WeChat Pay’s',
+      { wechat: { ...wechat, private_key: own.privateKey, public_key: own.publicKey } },
+      'wechat.public_key: is the merchant’s own',
+    ],
+    ['an endpoint in the clear', { endpoints: [{ url: 'http://shop.example.cn/weft' }] }, 'endpoints.0.url: nothing'],
+    ['an endpoint inside', { endpoints: [{ url: 'https://[::7f00:1]/weft' }] }, 'endpoints.0.url: nothing is sent'],
+    ['an endpoint with a password', { endpoints: [{ url: 'https://me:pw@a.cn/' }] }, 'endpoints.0.url: nothing is sent'],
+    [
+      'more endpoints than a merchant may have',
+      { endpoints: Array.from({ length: 17 }, (_, index) => ({ url: `https://o${index}.example.cn/` })) },
+      'endpoints: a merchant has 16 at most',
+    ],
     ['a key file that is not there', { wechat: { ...wechat, private_key: 'no.pem' } }, 'wechat.private_key'],
     ['a weak key', { wechat: { ...wechat, private_key: keyPair(1_024).privateKey } }, 'wechat.private_key'],
     [

@@ -253,7 +253,7 @@ describe('Temporal UI', () => {
     }))
 })
 
-describe('the end of npm start', { timeout: 480_000 }, () => {
+describe('the end of npm start', () => {
   let waiting = ''
 
   it('by Ctrl-C leaves no process and takes demo.env away', async () => {

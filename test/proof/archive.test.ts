@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fromBufferPromise } from 'yauzl'
 import { ZipFile } from 'yazl'
 import { dayArchive } from '../../api/v1/bills/archive.ts'
 import type { ArchiveParts } from '../../api/v1/bills/archive.ts'
 import { readVerifyRequest, verifyDay } from '../../cli/reconcile.ts'
 import type { BalanceEdges } from '../../domain/bill/balance.ts'
 import type { DifferenceRecord } from '../../domain/bill/difference.ts'
+import { archive_seal, seal_digits } from '../../domain/bill/archive.ts'
+import type { ArchiveManifest } from '../../domain/bill/archive.ts'
 import { flawOf } from '../../domain/bill/flaw.ts'
 import type { BillRecord, ReconciliationRecord } from '../../domain/bill/reconciliation.ts'
 import type { BillType } from '../../domain/bill/row.ts'
@@ -253,6 +256,22 @@ const forgeries: [what: string, made: Made, why: string][] = [
   ['no footer', { trade: trades().subarray(0, 600) }, 'the file has no footer'],
   ['an open difference', { differences: [differenceSample()] }, 'differences are not over: 1 missing_here'],
   ['a flaw, and yet proven', { result: { flaws: ['a break'] } }, 'the result calls the day proven'],
+  ['another state than it was proven with', { result: { state: 'different' } }, 'calls the day proven, and its state'],
+  [
+    'lines of another merchant number',
+    { trade: Buffer.from(trades().toString().replace('`1900000001', '`1900000009')) },
+    'lines of merchant number 1900000009',
+  ],
+  [
+    'a difference of another day',
+    { differences: [differenceSample({ state: 'healed', bill_date: '2026-11-21' })] },
+    'differences.jsonl has a difference of another day: line 1',
+  ],
+  [
+    'a difference of another merchant',
+    { differences: [differenceSample({ state: 'healed', mchid: '1900000009' })] },
+    'differences.jsonl has a difference of another day: line 1',
+  ],
   ['an unproven day', { result: { is_proven: false, flaws: [flawOf('no_footer')] } }, 'the file has no footer'],
   ['an unproven day of an earlier version', { result: { is_proven: false, flaws: ['a break'] } }, 'a break'],
   ['a day proven since', { result: { is_proven: false, differences: { amount: 1 } } }, 'look at it again'],
@@ -289,6 +308,80 @@ describe('an archive that was made anew', () => {
   it.each(forgeries)('is not proven with %s', async (_what, made, why) => {
     const flaws = await flawsOf(await archived(made))
     expect(flaws.join('\n')).toContain(why)
+  })
+})
+
+/** The same files, or others, in an archive that is hashed and sealed anew; `change` has the last word on its manifest. */
+async function remade(
+  whole: Buffer,
+  {
+    change = () => undefined,
+    files = {},
+  }: { change?: (manifest: ArchiveManifest) => void; files?: Record<string, string> },
+): Promise<Buffer> {
+  const old = await fromBufferPromise(whole)
+  const contents = new Map<string, Buffer>()
+  for await (const entry of old.eachEntry()) {
+    const pieces: Buffer[] = []
+    for await (const bytes of (await old.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) pieces.push(bytes)
+    contents.set(entry.fileName, Buffer.concat(pieces))
+  }
+  for (const [name, text] of Object.entries(files)) contents.set(name, Buffer.from(text))
+  const manifest = JSON.parse(contents.get('manifest.json')?.toString() ?? '') as ArchiveManifest
+  for (const file of manifest.files) {
+    const content = contents.get(file.name) ?? Buffer.alloc(0)
+    file.byte_count = content.length
+    file.sha256 = createHash('sha256').update(content).digest('hex')
+  }
+  change(manifest)
+  contents.set('manifest.json', Buffer.from(JSON.stringify(manifest)))
+  const zip = new ZipFile()
+  for (const [name, content] of contents) zip.addBuffer(content, name)
+  zip.end({ forceZip64Format: false, comment: archive_seal + '0'.repeat(seal_digits) })
+  const pieces: Buffer[] = []
+  for await (const bytes of zip.outputStream as AsyncIterable<Buffer>) pieces.push(bytes)
+  const unsealed = Buffer.concat(pieces).subarray(0, -seal_digits)
+  return Buffer.concat([unsealed, Buffer.from(createHash('sha256').update(unsealed).digest('hex'))])
+}
+
+describe('an archive whose files were put together anew', () => {
+  it('is proven with hashes in capitals, and in another order', async () => {
+    const change = ({ files, bills }: ArchiveManifest) => {
+      files.reverse()
+      for (const file of files) file.sha256 = file.sha256.toUpperCase()
+      for (const bill of bills) bill.sha1 = bill.sha1?.toUpperCase() ?? null
+    }
+    expect(await flawsOf(await remade(await archived(), { change }))).toEqual([])
+  })
+
+  it.each<[what: string, made: Parameters<typeof remade>[1], why: string]>([
+    [
+      'a line of differences that is none',
+      { files: { 'differences.jsonl': '{"kind":"amount"\n{}\n' } },
+      'differences.jsonl cannot be read: line 1 is no JSON',
+    ],
+    [
+      'a last line that is cut',
+      { files: { 'differences.jsonl': '{"kind"' } },
+      'differences.jsonl cannot be read: line 1',
+    ],
+    [
+      'a file that is named twice, otherwise',
+      { change: ({ files }) => files.unshift({ name: 'statement.csv', byte_count: 1, sha256: '0'.repeat(64) }) },
+      'the manifest names statement.csv twice',
+    ],
+    [
+      'a bill that is named twice',
+      { change: ({ bills }) => bills.push(...bills.slice(0, 1)) },
+      'the manifest names version 1 of the trade bill twice',
+    ],
+    [
+      'another size of a bill',
+      { change: ({ bills }) => bills.forEach((bill) => (bill.byte_count = 1)) },
+      'bills/trade-v1.csv was fetched with 1 bytes',
+    ],
+  ])('is not proven with %s', async (_what, made, why) => {
+    expect((await flawsOf(await remade(await archived(), made))).join('\n')).toContain(why)
   })
 })
 
@@ -374,5 +467,6 @@ describe('npm run reconcile -- --verify', () => {
     expect(readVerifyRequest(['2026-11-22'])).toBeNull()
     expect(() => readVerifyRequest(['--verify'])).toThrow()
     expect(() => readVerifyRequest(['--verify', 'day.zip', '2026-11-22'])).toThrow()
+    expect(() => readVerifyRequest(['--verify', 'one.zip', '--verify=other.zip'])).toThrow('--verify is there twice')
   })
 })

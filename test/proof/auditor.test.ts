@@ -5,6 +5,7 @@ import { silentLogger } from '../../runtime/logger.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { breakerOf, writerInto } from '../stage/book.ts'
 import { fulfilledStory } from '../stage/dossiers.ts'
+import { StoreUnavailable } from '../../store/connection.ts'
 import { freshStore } from '../store/database.ts'
 import { mchid, merchantSample, noon } from '../store/samples.ts'
 
@@ -18,7 +19,12 @@ async function stage() {
   }
   const woken: string[] = []
   const told: { message: string; out_trade_no?: string; kind?: string }[] = []
-  const log = { ...silentLogger, error: (message: string, about: object) => void told.push({ message, ...about }) }
+  const warned: string[] = []
+  const log = {
+    ...silentLogger,
+    error: (message: string, about: object) => void told.push({ message, ...about }),
+    warn: (message: string) => void warned.push(message),
+  }
   const auditorOf = (round_size = 20_000) =>
     createAuditor({
       store,
@@ -33,6 +39,7 @@ async function stage() {
     store,
     drop,
     told,
+    warned,
     woken,
     auditorOf,
     harm: breakerOf(database),
@@ -129,5 +136,17 @@ describe('the auditor', () => {
     const auditor = here.auditorOf()
     for (let round = 0; round < 2; round++) await auditor.audit()
     expect(await here.attentions()).toEqual(['book_adrift'])
+  })
+
+  it('says once in a round that the database is away, however many merchants there are', async () => {
+    await here.store.merchants.save(merchantSample({ _id: '1800000001', mchid: '1800000001' }))
+    await here.store.merchants.save(merchantSample({ _id: '1800000002', mchid: '1800000002' }))
+    const away = () => Promise.reject(new StoreUnavailable(new Error('away')))
+    Object.assign(here.store.orders, { inTurn: away })
+    const auditor = here.auditorOf()
+    for (let round = 1; round <= 2; round++) {
+      await auditor.audit()
+      expect(here.warned).toHaveLength(round)
+    }
   })
 })

@@ -77,7 +77,7 @@ describe('the settings of a process', () => {
       '192.0.2.7',
       'fd00::/8',
     ])
-    for (const text of ['0.0.0.0/0', '::/0', '10.0.0.0/8,0.0.0.0/00', '0.0.0.0/1,128.0.0.0/1', '2000::/3'])
+    for (const text of ['0.0.0.0/0', '::/0', '10.0.0.0/8,0.0.0.0/00', '0.0.0.0/1,128.0.0.0/1', '2000::/3', '::ffff:0:0/96'])
       expect(mistakesOf(given(text))).toEqual([expect.stringMatching(/^WEFT_TRUSTED_PROXIES names everybody; write /)])
     for (const text of ['proxy', '10.0.0.0/8,,', '10.0.0.0/40'])
       expect(mistakesOf(given(text))).toEqual([expect.stringMatching(/^WEFT_TRUSTED_PROXIES .*; write /)])

@@ -88,6 +88,11 @@ describe('what must not be in a log', () => {
     ['an APIv3 key', { apiv3_key: 'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345' }, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345'],
     ['the password of a URI', { uri: 'mongodb://weft:pa55@db/weft' }, 'pa55'],
     ['a checkout token in a path', { path: '/pay/Zm9vYmFyYmF6cXV4Zm9vYmFy' }, 'Zm9vYmFyYmF6cXV4Zm9vYmFy'],
+    [
+      'a checkout token in the address that a payer comes back to',
+      { location: 'https://a.cn/authorize?redirect_uri=https%3A%2F%2Fb.cn%2Fpay%2FZm9vYmFyYmF6cXV4Zm9vYmFy%2Fwechat' },
+      'Zm9vYmFyYmF6cXV4Zm9vYmFy',
+    ],
     ['a code to be scanned', { code: { url: 'weixin://wxpay/bizpayurl?pr=NwY5Mz9' } }, 'NwY5Mz9'],
     ['H5’s address', { url: 'https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx16&package=37' }, 'wx16'],
     ['the secret of an app in a query', { error: new Error('GET /sns?appid=wx1&secret=a1b2c3d4 failed') }, 'a1b2c3d4'],

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { silentLogger } from '../../runtime/logger.ts'
-import { closeInOrder, closeOnSignal } from '../../runtime/shutdown.ts'
+import { closeInOrder, closeOnSignal, startUntilSignal } from '../../runtime/shutdown.ts'
 import type { ShutdownHost } from '../../runtime/shutdown.ts'
 import { until } from '../stage/until.ts'
 
@@ -61,5 +61,23 @@ describe('shutting down', () => {
     expect(host.exits).toEqual([1, 0])
     forget()
     expect(host.listenerCount('SIGTERM')).toBe(0)
+  })
+
+  it('ends a role that is told to while it waits for its servers, and by its steps once it has started', async () => {
+    const host = new Host()
+    const closed: string[] = []
+    const gate: { open?: () => void } = {}
+    const start = () => new Promise<string>((resolve) => (gate.open = () => resolve('worker')))
+    const stepsOf = (name: string) => [{ name, limit_ms: 60_000, close: () => void closed.push(name) }]
+    const started = startUntilSignal(start, stepsOf, silentLogger, host)
+    host.emit('SIGTERM', 'SIGTERM')
+    await until('the end at once', () => host.exits.length === 1)
+    expect([host.exits, closed]).toEqual([[0], []])
+    gate.open?.() // only a process that is played goes on
+    await started
+    expect(host.listenerCount('SIGTERM')).toBe(1)
+    host.emit('SIGTERM', 'SIGTERM')
+    await until('the end by its steps', () => host.exits.length === 2)
+    expect([host.exits, closed]).toEqual([[0, 0], ['worker']])
   })
 })

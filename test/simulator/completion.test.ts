@@ -208,21 +208,27 @@ describe('a notification of a refund', () => {
   })
 
   it('can come before the answer to the refund itself', async () => {
-    const receiver = await startReceiver()
-    const { transaction_id } = await paid()
-    const out_refund_no = freshRefund()
-    simulator.control.addFault({ operation: 'refund', fault: 'slow', delay_ms: 3_000, out_refund_no, times: 1 })
-    let answered = false
-    const answer = refund(out_refund_no, { transaction_id, notify_url: receiver.url }).finally(() => (answered = true))
-    await until('it is refunded', () =>
-      simulator.control.view(mchid, null).refunds.some((one) => one.out_refund_no === out_refund_no),
-    )
-    simulator.control.finishRefund({ mchid, out_refund_no, status: 'SUCCESS' })
-    await until('it is notified', () => receiver.received.length === 1)
-    expect(answered).toBe(false)
-    expect((await answer).json.status).toBe('PROCESSING')
-    expect(plaintext(receiver.received[0])).toMatchObject({ refund_status: 'SUCCESS' })
-    await receiver.close()
+    /** What a refund is told and answered, whose answer comes so late; null: on a busy machine that came first. */
+    const overtaken = async (delay_ms: number) => {
+      const receiver = await startReceiver()
+      const { transaction_id } = await paid()
+      const out_refund_no = freshRefund()
+      simulator.control.addFault({ operation: 'refund', fault: 'slow', delay_ms, out_refund_no, times: 1 })
+      let answered = false
+      const given = { transaction_id, notify_url: receiver.url }
+      const answer = refund(out_refund_no, given).finally(() => (answered = true))
+      await until('it is refunded', () =>
+        simulator.control.view(mchid, null).refunds.some((one) => one.out_refund_no === out_refund_no),
+      )
+      simulator.control.finishRefund({ mchid, out_refund_no, status: 'SUCCESS' })
+      await until('it is notified', () => receiver.received.length === 1)
+      const was_first = !answered
+      const { status } = (await answer).json
+      await receiver.close()
+      return was_first ? [status, plaintext(receiver.received[0]).refund_status] : null
+    }
+    const seen = (await overtaken(3_000)) ?? (await overtaken(12_000)) ?? (await overtaken(48_000))
+    expect(seen).toEqual(['PROCESSING', 'SUCCESS'])
   })
 
   it('can be an older one after a newer, of any status, and three at once', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beijingDay } from '../../domain/calendar.ts'
 import { startSimulator } from '../stage/simulator.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { until } from '../stage/until.ts'
@@ -415,6 +416,20 @@ describe('a payer', () => {
     clock.ms += 1
     expect((await query(no)).json.trade_state).toBe('CLOSED')
     expect((await place(no)).json.code).toBe('ORDER_CLOSED')
+  })
+
+  it('may have been charged a second time on another day, whose bill then has it', async () => {
+    const no = freshNumber()
+    await place(no)
+    const order = { mchid: client.merchant.mchid, out_trade_no: no }
+    pay(order)
+    const yesterday = beijingDay(clock.ms - day_ms)
+    const second = pay({ ...order, story: 'second_payment', success_time: `${yesterday}T12:00:00+08:00` })
+    const { payments } = simulator.control.view(client.merchant.mchid, no)
+    const found = payments.find(({ transaction_id }) => transaction_id === second.transaction_id)
+    expect(found?.success_time).toBe(`${yesterday}T12:00:00.000+08:00`)
+    const in_days_to_come = { ...order, story: 'second_payment', success_time: '2999-01-01T12:00:00+08:00' } as const
+    expect(() => pay(in_days_to_come)).toThrow(/to come/)
   })
 
   it('may be charged a wrong amount, or a second time', async () => {

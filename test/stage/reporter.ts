@@ -1,8 +1,16 @@
-import type { Reporter, TestModule } from 'vitest/node'
+import type { Reporter, TestModule, Vitest } from 'vitest/node'
 
 /** Ends the output with one plain line for whoever reads only that: `N passed, N failed`. */
 export class PlainTotals implements Reporter {
+  #vitest: Vitest | null = null
+
+  onInit(vitest: Vitest): void {
+    this.#vitest = vitest
+  }
+
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
+    // With `-t` those that were not asked for are skipped.
+    const is_chosen = this.#vitest?.config.testNamePattern !== undefined
     let passed = 0
     let failed = errors.length
     for (const module of modules) {
@@ -13,7 +21,8 @@ export class PlainTotals implements Reporter {
       for (const test of module.children.allTests()) {
         const { state } = test.result()
         if (state === 'passed') passed += 1
-        else failed += 1 // failed, and skipped or pending too: a test that did not run proves nothing
+        // What nobody asked to leave out and did not run proves nothing: it counts as failed.
+        else if (state !== 'skipped' || !is_chosen) failed += 1
       }
     }
     // After the default reporter's own summary, which is written when the run ends.

@@ -244,7 +244,7 @@ describe('bookkeeping', () => {
     expect((await read(order)).next_action).toEqual(plan)
     await store.orders.apply(order, closedAtWeChat())
     expect(await store.orders.noteNextAction(order, 'awaiting_payment', plan)).toBe(false)
-    expect(await store.orders.noteAttention(order, 'awaiting_payment', 'wechat_unreachable', at(61))).toBe(false)
+    expect(await store.orders.noteAttention(order, 'awaiting_payment', { code: 'wechat_unreachable', since_time: at(61) })).toBe(false)
     expect(
       await store.orders.notePlacement(order, 'created', { attempts: 9, unanswered: true, last_attempt_time: at(61) }),
     ).toBe(false)
@@ -272,7 +272,7 @@ describe('bookkeeping', () => {
     await store.orders.notePlacement(order, 'created', { attempts: 1, unanswered: true, last_attempt_time: at(1) })
     await store.orders.countPayersCheck(order)
     await store.orders.noteAsked(order, at(2))
-    await store.orders.noteAttention(order, 'created', 'not_placed', at(3))
+    await store.orders.noteAttention(order, 'created', { code: 'not_placed', since_time: at(3) })
     await store.orders.noteNextAction(order, 'created', null)
     expect((await read(order)).revision).toBe(0)
     const applied = await store.orders.apply(order, secondPayment('t'), order)
@@ -291,13 +291,24 @@ describe('bookkeeping', () => {
 
   it('keeps the moment since when a person should look, as long as the reason is the same', async () => {
     const order = await inserted()
-    await store.orders.noteAttention(order, 'created', 'not_placed', at(10))
-    await store.orders.noteAttention(order, 'created', 'not_placed', at(20))
+    await store.orders.noteAttention(order, 'created', { code: 'not_placed', since_time: at(10) })
+    await store.orders.noteAttention(order, 'created', { code: 'not_placed', since_time: at(20) })
     expect((await read(order)).attention).toEqual({ code: 'not_placed', since_time: at(10) })
-    await store.orders.noteAttention(order, 'created', 'wechat_setup', at(30))
+    await store.orders.noteAttention(order, 'created', { code: 'wechat_setup', since_time: at(30) })
     expect((await read(order)).attention).toEqual({ code: 'wechat_setup', since_time: at(30) })
-    await store.orders.noteAttention(order, 'created', null, at(40))
+    await store.orders.noteAttention(order, 'created', null)
     expect(await read(order)).not.toHaveProperty('attention')
+  })
+
+  it('keeps that moment and takes the latest detail; where none is given the old one stays', async () => {
+    const order = await inserted()
+    const code = 'not_placed'
+    const note = (since_time: string, detail?: string) =>
+      store.orders.noteAttention(order, 'created', { code, since_time, ...(detail !== undefined && { detail }) })
+    expect(await note(at(10), 'timeout')).toBe(true)
+    expect(await note(at(20), '400 ODD_CODE')).toBe(false)
+    expect(await note(at(30))).toBe(false)
+    expect((await read(order)).attention).toEqual({ code, since_time: at(10), detail: '400 ODD_CODE' })
   })
 
   it('remembers the latest answer, and counts questions that somebody asked for, answered or not', async () => {
@@ -312,9 +323,9 @@ describe('bookkeeping', () => {
 
   it('never hides what money waits behind, and never takes it away', async () => {
     const order = await inserted()
-    await store.orders.noteAttention(order, 'created', 'second_payment', at(10))
-    expect(await store.orders.noteAttention(order, 'created', 'undelivered', at(20))).toBe(false)
-    expect(await store.orders.noteAttention(order, 'created', null, at(30))).toBe(false)
+    await store.orders.noteAttention(order, 'created', { code: 'second_payment', since_time: at(10) })
+    expect(await store.orders.noteAttention(order, 'created', { code: 'undelivered', since_time: at(20) })).toBe(false)
+    expect(await store.orders.noteAttention(order, 'created', null)).toBe(false)
     expect((await read(order)).attention).toEqual({ code: 'second_payment', since_time: at(10) })
   })
 

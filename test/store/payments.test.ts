@@ -28,7 +28,7 @@ describe('refunds of one day', () => {
     expect(await store.allowances.claim({ claim: 'R20/0', amount: 20 }, limit)).toBe(true)
     expect(await store.allowances.claim({ claim: 'R21/0', amount: 500 }, { ...limit, day: '2026-11-24' })).toBe(true)
     expect(await store.allowances.claim({ claim: 'R21/0', amount: 500 }, { ...limit, mchid: '1900000002' })).toBe(true)
-  }, 30_000)
+  })
 })
 
 describe('refunds of one payment', () => {
@@ -43,7 +43,7 @@ describe('refunds of one payment', () => {
     expect(refusals).toEqual(Array.from({ length: 11 }, () => 'refund_exceeds_payment'))
     const kept = await store.payments.find(mchid, 'race')
     expect(kept?.refunds.reduce((sum, { amount }) => sum + amount, 0)).toBe(900)
-  }, 30_000)
+  })
 
   it('go out by one person’s word up to the limit together: of twenty at once the others need a second one', async () => {
     const key = { mchid, transaction_id: 'limit' }
@@ -54,7 +54,7 @@ describe('refunds of one payment', () => {
     const kept = await store.payments.find(mchid, 'limit')
     expect(kept?.refunds.filter(({ approval }) => approval === undefined)).toHaveLength(2)
     expect(kept?.refunds.filter(({ approval }) => approval === 'needed')).toHaveLength(18)
-  }, 30_000)
+  })
 
   it('hold one reservation under one number, however often it is asked for', async () => {
     const key = { mchid, transaction_id: 'same' }
@@ -66,7 +66,7 @@ describe('refunds of one payment', () => {
     expect((await store.payments.find(mchid, 'same'))?.refunds).toEqual([
       { out_refund_no: 'R', amount: 600, state: 'reserved' },
     ])
-  }, 30_000)
+  })
 
   it('share one minute: of twenty that claim it one has it, until it is over', async () => {
     const key = { mchid, transaction_id: 'minute' }
@@ -75,7 +75,7 @@ describe('refunds of one payment', () => {
     expect(claims.filter(Boolean)).toHaveLength(1)
     expect(await store.payments.claimRefundMinute(key, noon + 60_999, 61_000)).toBe(false)
     expect(await store.payments.claimRefundMinute(key, noon + 61_000, 61_000)).toBe(true)
-  }, 30_000)
+  })
 
   it('go forwards only, and are paid by hand only where there is room', async () => {
     const key = { mchid, transaction_id: 'forwards' }
@@ -124,5 +124,5 @@ describe('refunds of one payment', () => {
     await twenty(({ payments }) => payments.adoptRefund(key, theirs))
     const taken = { ...theirs, incomes: { accepted: 'sales' } }
     expect((await store.payments.find(mchid, 'outside'))?.refunds).toEqual([ours, taken])
-  }, 30_000)
+  })
 })

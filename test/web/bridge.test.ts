@@ -25,6 +25,7 @@ beforeEach(() => {
 
 afterEach(() => {
   vi.unstubAllGlobals()
+  vi.useRealTimers()
 })
 
 describe('WeChat’s pay sheet', () => {
@@ -70,7 +71,6 @@ describe('WeChat’s pay sheet', () => {
     const paying = payInWeChat(call)
     await vi.advanceTimersByTimeAsync(120_000)
     expect(await paying).toEqual({ outcome: 'silent', said: null })
-    vi.useRealTimers()
   })
 
   it('leaves no timer behind once WeChat has answered, or could not be called up', async () => {
@@ -80,7 +80,6 @@ describe('WeChat’s pay sheet', () => {
     page.WeixinJSBridge = {} as never
     await payInWeChat(call)
     expect(vi.getTimerCount()).toBe(0)
-    vi.useRealTimers()
   })
 
   it.each([

@@ -230,4 +230,23 @@ describe('certificates', () => {
       { certificates: [genuine], refused: [{ certificate: foreign, refusal: 'unknown_issuer' }] },
     ])
   })
+
+  it('with another key under a serial that is known are not taken in, whichever comes later', async () => {
+    const first = certificate('0ABCD')
+    const forged = { ...certificate('ABCD'), key: publicKey('java-sdk-wechatpay') }
+    const outcomes: DownloadOutcome[] = []
+    const lists = [[first, forged], [forged]]
+    const on_refresh = (outcome: DownloadOutcome) => void outcomes.push(outcome)
+    const { keyring, clock } = ring([], () => lists.shift() ?? [first], { on_refresh })
+    for (let list = 0; list < 3; list += 1, clock.ms += 10_000) {
+      await keyring.refresh()
+      expect(keyring.find('ABCD')).toBe(first.key)
+    }
+    const refused = [{ certificate: forged, refusal: 'serial_taken' }]
+    expect(outcomes).toEqual([
+      { certificates: [first], refused },
+      { certificates: [], refused },
+      { certificates: [first], refused: [] },
+    ])
+  })
 })

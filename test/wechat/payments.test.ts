@@ -281,6 +281,7 @@ describe('a transaction', () => {
 
   it('has its time in Beijing, whatever offset it was written with', () => {
     expect(factOf({ success_time: '2026-01-01T04:00:05.5Z' })?.success_time).toBe('2026-01-01T12:00:05.500+08:00')
+    expect(factOf({ success_time: '2026-01-01 12:00:05' })?.success_time).toBe('2026-01-01T12:00:05.000+08:00')
     expect(factOf({ success_time: '' })?.success_time).toBeNull()
   })
 

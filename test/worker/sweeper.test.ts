@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { newDifference } from '../../activities/bill/differences.ts'
 import { beijingTime } from '../../domain/calendar.ts'
-import { evidenceId } from '../../domain/ids.ts'
+import { evidenceId, workflowId } from '../../domain/ids.ts'
 import type { Confirmation, PaymentFound } from '../../domain/messages.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
 import { silentLogger } from '../../runtime/logger.ts'
@@ -148,7 +148,7 @@ describe('evidence that has had no effect for days', () => {
     await here.heardAgo('word', 4 * day, { kind: 'merchant', raw })
     await here.sweep()
     expect(here.heard.words[0]?.reason).not.toBe(word.reason)
-    expect(here.heard.words.map((sent) => openWords(here.store.sealer, sent))).toEqual([word])
+    expect(here.heard.words.map((sent) => openWords(here.store.sealer, workflowId.order({ mchid, out_trade_no: 'TEA-1' }), sent))).toEqual([word])
   })
 })
 

@@ -31,26 +31,46 @@ describe('the run of an order', () => {
   }
 
   /** An order that is paid and answered, with its history. */
-  const sold = async () => {
+  const sold = async (story?: Parameters<Stage['pay']>[1]) => {
     const order = await stage.ordered()
-    stage.pay(order)
+    stage.pay(order, story)
     await stage.reaches(order, 'fulfilled')
     await stage.rests(order)
     return { record: await stage.record(order), history: await stage.run(order).fetchHistory() }
   }
 
+  type History = Awaited<ReturnType<typeof sold>>['history']
+  const activitiesIn = ({ events }: History) =>
+    (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: asked }) => asked?.activityType?.name ?? [])
+  /**
+   * Whether a busy machine has cost events: a task timed out, or its worker had to ask for more time; what is done in line
+   * had to be done by a regular attempt; or WeChat was asked before the money was told of.
+   */
+  const wasHeldUp = (history: History) =>
+    activitiesIn(history).some((name) => !['place', 'deliverPaid'].includes(name)) ||
+    (history.events ?? []).some(
+      (event, place, all) =>
+        event.workflowTaskTimedOutEventAttributes ||
+        (event.workflowTaskCompletedEventAttributes && all[place + 1]?.workflowTaskScheduledEventAttributes),
+    )
+
   it('costs at most 32 events where this worker has not seen yet that all answer quickly', async () => {
-    const { events } = (await sold()).history
-    const scheduled = events?.map(({ activityTaskScheduledEventAttributes: asked }) => asked?.activityType?.name)
-    expect(scheduled?.filter((name) => name !== undefined)).toEqual(['place', 'deliverPaid'])
-    expect(events?.length).toBeLessThanOrEqual(32)
+    const history = await until('an order that nothing held up', async () => {
+      const made = (await sold()).history
+      if (!wasHeldUp(made)) return made
+      await stage.worker?.close()
+      await stage.startWorker() // which has seen nothing yet
+      return null
+    })
+    expect(activitiesIn(history)).toEqual(['place', 'deliverPaid'])
+    expect(history.events?.length).toBeLessThanOrEqual(32)
   })
 
   it('costs at most 22 events when it is paid before WeChat was asked, nobody observes, and all answer quickly', async () => {
     // On a busy machine nobody is quick.
     const { record, history } = await until('an order whose calls were all made in line', async () => {
       const made = await sold()
-      return !made.history.events?.some((event) => event.activityTaskScheduledEventAttributes) && made
+      return activitiesIn(made.history).length === 0 && made
     })
     // What is paid with is no business of whoever may look at Temporal.
     expect(record.code?.url).toMatch(/^weixin:/)
@@ -61,11 +81,10 @@ describe('the run of an order', () => {
   })
 
   it('costs no more for every notification that says the same again', async () => {
-    const order = await stage.ordered()
-    stage.pay(order, 'notify_three_times')
-    await stage.reaches(order, 'fulfilled')
-    await stage.rests(order)
-    const { events } = await stage.run(order).fetchHistory()
+    const { events } = await until('an order that nothing held up', async () => {
+      const { history } = await sold('notify_three_times')
+      return !wasHeldUp(history) && history
+    })
     expect(events?.length).toBeLessThanOrEqual(42)
   })
 
@@ -78,7 +97,7 @@ describe('the run of an order', () => {
     expect(currentDetails).toContain('Waiting for the payer. A notification ends the wait')
     expect(currentDetails).toMatch(/Next: WeChat is asked .* after placing, then every /)
     // A moment that an activity may move would stand here when it has passed.
-    expect(currentDetails).not.toContain(record.next_action?.time)
+    expect(currentDetails).not.toContain(record.next_action?.time?.slice(0, 19).replace('T', ' '))
     expect(currentDetails).toContain(`\`${order.out_trade_no}\` of merchant \`${order.mchid}\``)
     expect(currentDetails).toContain(`can be paid until ${record.time_expire.slice(0, 19).replace('T', ' ')}`)
     const named = (definitions: { name: string; description: string }[]) =>
@@ -95,10 +114,13 @@ describe('the run of an order', () => {
   it('names its timer, and can be found by merchant, number, state and attention', async () => {
     const order = await stage.ordered()
     const { mchid: WeftMerchant, out_trade_no: WeftOutTradeNo } = order
+    // The record says so a moment before the task is done that says it to Temporal.
+    const timer = await until('it waits', async () => {
+      const { events } = await stage.run(order).fetchHistory()
+      return events?.find(({ timerStartedEventAttributes }) => timerStartedEventAttributes)
+    })
     expect(await attributesOf(order)).toEqual({ WeftMerchant, WeftOutTradeNo, WeftState: 'awaiting_payment' })
-    const { events } = await stage.run(order).fetchHistory()
-    const timer = events?.find(({ timerStartedEventAttributes }) => timerStartedEventAttributes)
-    const summary = Buffer.from(timer?.userMetadata?.summary?.data ?? []).toString('utf8')
+    const summary = Buffer.from(timer.userMetadata?.summary?.data ?? []).toString('utf8')
     expect(summary).toBe('"Until WeChat is asked for the first time"')
     stage.pay(order, 'wrong_amount')
     await stage.reaches(order, 'review')

@@ -39,7 +39,7 @@ export const bill_descriptions: Readonly<Record<string, string>> = {
   'null: this day was last looked at by a version that kept only the text': 'null：该日由只保存文本的旧版本核对',
   'in the language of Accept-Language; in events English': '语言按 Accept-Language；事件中为英文',
   'what the text speaks of; amounts in fen': '文本涉及的取值；金额单位为分',
-  'what the kind means, in the language of Accept-Language': '该类型的含义，语言按 Accept-Language',
+  'what the kind means, in the language of Accept-Language': '该种类的含义，语言按 Accept-Language',
   'waiting: the other side may still come; open: a person has to look; healed, ignored: over':
     'waiting：另一方可能稍后出现；open：须由人处理；healed、ignored：已了结',
   'fen at stake': '涉及的金额（分）',
@@ -89,7 +89,7 @@ export const bill_descriptions: Readonly<Record<string, string>> = {
   'check: ask WeChat Pay now; ignore: it is understood, and nothing is to be done; reopen; refund: give the money of its payment back; accept_wechat: book what WeChat Pay says':
     'check：立即向微信支付查询；ignore：已查明，无需处理；reopen：重新打开；refund：退回付款；accept_wechat：以微信支付为准入账',
   'of action refund': '仅用于 action 为 refund',
-  'fen; all that is left of the payment when absent': '分；缺省为付款的全部余额',
+  'fen; all that is left of the payment when absent': '分；默认为该付款的全部可退金额',
   'in which the difference would be then': '处理后差异的状态',
   'entries of the book; of a refund those that it makes once WeChat Pay has paid it':
     '账本分录；退款为微信支付退款成功后产生的分录',

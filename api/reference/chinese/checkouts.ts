@@ -4,7 +4,7 @@ export const checkout_descriptions: Readonly<Record<string, string>> = {
     '返回收银台页面，由页面根据打开的环境选择支付方式。付款人打开之前不会在微信支付下单。可以安全地重发：同一请求体返回收银单的当前状态。',
   'a repeat: the checkout as it is now': '重发：收银单的当前状态',
   'made: checkout_url is live': '已创建：checkout_url 可用',
-  'a page of checkouts': '一页收银单',
+  'a page of checkouts': '收银单列表，分页',
   'the merchant’s number of the sale, 6–28 of letters, digits, _ - | *; its first order has it too':
     '商户的收银单号，6–28 位字母、数字及 _ - | *；它的第一个订单也用此单号',
   'the checkout': '收银单',
@@ -14,9 +14,9 @@ export const checkout_descriptions: Readonly<Record<string, string>> = {
   'closing: WeChat Pay is not yet certain of an order': '关闭中：微信支付尚未确认其中某个订单已关闭',
   'the number of the checkout that made it': '创建该订单的收银单的单号',
   'the ways to pay that its page may offer; all that the merchant has enabled when absent':
-    '页面可提供的支付方式；缺省为商户已启用的全部方式',
+    '页面可提供的支付方式；默认为商户已启用的全部方式',
   'the merchant’s own sale: two numbers of one sale are never both kept; its out_trade_no when absent':
-    '商户自己的一笔交易：同一笔交易的两个单号不会都收款；缺省为其 out_trade_no',
+    '商户自己的一笔交易：同一笔交易的两个单号不会都收款；默认为其 out_trade_no',
   'of all of its orders': '其全部订单共用',
   'the page that the payer opens, on whatever device': '付款人打开的页面，不限设备',
   'until then its page makes orders': '在此之前，页面可以创建订单',

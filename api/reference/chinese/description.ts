@@ -18,7 +18,7 @@ const descriptions: Readonly<Record<string, string>> = {
 
 /** What is put together of a part that has a translation and of words that need none; the first that fits holds. */
 const forms: [RegExp, (parts: string[]) => string | null][] = [
-  [/^(?:(.*); )?(\S+) when absent$/, ([said = '', value = '']) => joined(said, `缺省为 ${value}`)],
+  [/^(?:(.*); )?(\S+) when absent$/, ([said = '', value = '']) => joined(said, `默认为 ${value}`)],
   [/^one or several, comma-separated, of: (.*)$/, ([values = '']) => `以下之一或多个，以逗号分隔：${values}`],
   [
     /^(.*?); (.*)$/,

@@ -6,9 +6,9 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'JSON Pointer': 'JSON Pointer',
   'true: send the identical request again': 'true：可原样重发请求',
   'how it is paid: a code to scan (NATIVE, when absent), in WeChat or a mini program (JSAPI), in a phone’s browser (MWEB), in an app (APP)':
-    '支付方式：扫码（NATIVE，缺省）、微信内或小程序（JSAPI）、手机浏览器（MWEB）、应用内（APP）',
+    '支付方式：扫码（NATIVE，默认）、微信内或小程序（JSAPI）、手机浏览器（MWEB）、应用内（APP）',
   'one of the merchant’s; the first that fits trade_type when absent':
-    '商户的 appid 之一；缺省为第一个适用于 trade_type 的',
+    '商户的 appid 之一；默认为第一个适用于 trade_type 的',
   'JSAPI must have it, no other method takes it; kept sealed, told to nobody':
     'JSAPI 必填，其他方式不接受；加密保存，不告知任何人',
   'the payer’s, of this very appid': '付款人在该 appid 下的 openid',
@@ -31,7 +31,7 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'the refund’s number, 1–64 of letters, digits, _ - | * @': '商户退款单号，1–64 位字母、数字及 _ - | * @',
   'what is bought; the payer sees it; at most 127 bytes in UTF-8': '商品描述，付款人可见；UTF-8 编码不超过 127 字节',
   'fen, an integer of at most 10,000,000,000': '分，整数，最大 10,000,000,000',
-  'seconds the payer has, 120–604800; the merchant’s setting when absent': '可付款的秒数，120–604800；缺省为商户设置',
+  'seconds the payer has, 120–604800; the merchant’s setting when absent': '可付款的秒数，120–604800；默认为商户设置',
   'instead of expire_in; changes on every retry if computed': '代替 expire_in；若由当前时间算出，每次重发都会不同',
   'the merchant’s own sale: two numbers of one sale are never both kept':
     '商户自己的一笔交易：同一笔交易的两个单号不会都收款',
@@ -41,7 +41,7 @@ export const field_descriptions: Readonly<Record<string, string>> = {
     '最多 20 个键、6 kB 的 JSON；除商户外不会发给任何一方',
   'https, at most 512 bytes in UTF-8; where the payer goes back to, with out_trade_no once it is over':
     'https，最多 512 字节（UTF-8）；付款人返回的地址，结束后附带 out_trade_no',
-  'the language of the checkout page; the browser’s when absent': '收银台的语言；缺省按浏览器',
+  'the language of the checkout page; the browser’s when absent': '收银台的语言；默认按浏览器',
   'RFC 3339, +08:00, with milliseconds': 'RFC 3339，+08:00，带毫秒',
   'why a person should look': '须由人处理的原因',
   'what Weft does next by itself': 'Weft 接下来自动进行的动作',
@@ -55,7 +55,7 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'these orders, at most 50': '指定的订单，最多 50 个',
   'of these sales, at most 50': '指定的 reference，最多 50 个',
   'orders in one of these states; created, awaiting_payment, closing when absent and no out_trade_no is given':
-    '处于其中一种状态的订单；缺省且未指定 out_trade_no 时为 created、awaiting_payment、closing',
+    '处于其中一种状态的订单；未填写且未指定 out_trade_no 时为 created、awaiting_payment、closing',
   'with one of these codes; any: with some': '带有其中一种提醒的订单；any 表示任意提醒',
   'true: count them, and ask nothing': 'true：只计数，不查询',
   'how many WeChat Pay is asked about now; of a preview how many orders there are':
@@ -64,8 +64,8 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'not asked about: they were asked about less than 5 s ago, or are paid and on their way to being fulfilled':
     '未查询的单号：不到 5 秒前查询过，或已付款、正在履约',
   'an order whose last_check_time is not before this has its answer': '订单的 last_check_time 不早于该时刻，即已有结果',
-  'keep the money as a sale, or give it back': '接受款项作为销售，或退回',
-  'a second payment of the order; its own payment when absent': '订单的重复付款；缺省为订单自己的付款',
+  'keep the money as a sale, or give it back': '接受款项，交易成立；或退回款项',
+  'a second payment of the order; its own payment when absent': '订单的重复付款；默认为订单自己的付款',
   'the order whose own payment is given back': '退回该订单自己的付款',
   'instead of out_trade_no: exactly this payment, a second one too':
     '代替 out_trade_no：指定一笔付款，也可以是重复付款',
@@ -104,7 +104,7 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'why it is refused, at most 200 characters': '拒绝的原因，最多 200 字',
   'why the answer could not be read, or what in it looks like an error under a status of success':
     '应答无法解读的原因，或状态码为成功而内容像错误之处',
-  'to this endpoint; to all when absent': '发往该地址；缺省为全部地址',
+  'to this endpoint; to all when absent': '发往该地址；默认为全部地址',
   exclusive: '不含该时刻',
   'true: count them, and send nothing': 'true：只计数，不发送',
   'how many are sent now; of a preview how many there are': '正在发送的数量；预览时为总数',
@@ -117,7 +117,8 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'false: there is more than is shown': 'false 表示还有未列出的',
   'what happened and what to do, in the language of Accept-Language': '发生了什么、怎么处理，语言按 Accept-Language',
   'fen that wait behind it': '涉及的金额（分）',
-  'which one is meant, where the code alone does not say it': '仅凭代码无法确定时，指明具体是哪一个',
+  'which of several things is meant, or what WeChat Pay itself said; null where the code says all':
+    '指明具体是哪一个，或微信支付的原话；代码已说明一切时为 null',
   'the workflow in Temporal that cannot go on, the step that fails, and its last error':
     'Temporal 中无法继续的工作流、失败的步骤及最近的错误',
   'what Weft does next by itself; null: nothing happens without a person':
@@ -133,7 +134,7 @@ export const field_descriptions: Readonly<Record<string, string>> = {
   'what it led to; null: nothing so far': '产生的效果；null 表示尚无',
   'WeChat Pay’s Request-ID; null: it sent none': '微信支付的 Request-ID；null 表示没有提供',
   'what was said, in the clear; only with decrypt=true, else null': '明文内容；仅当 decrypt=true，否则为 null',
-  'WeChat Pay’s moment': '微信支付的发生时间',
+  'WeChat Pay’s moment': '微信支付记录的发生时间',
   ours: '本系统的入账时间',
   'the account’s sub-key: a number, or “-” where it has none': '科目的辅助核算项：单号，没有则为 “-”',
   'fen, debit positive, credit negative': '分，借方为正，贷方为负',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { attention_codes } from '../../../domain/attention.ts'
+import { attention_codes, attentionView } from '../../../domain/attention.ts'
 import type { AttentionCode } from '../../../domain/attention.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import type { Time } from '../../../domain/calendar.ts'
@@ -18,7 +18,7 @@ import type { StuckRunRecord } from '../../../domain/run.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
-import { nullable_text, out_refund_no, request_reason, time } from '../shapes.ts'
+import { attention_detail, nullable_text, out_refund_no, request_reason, time } from '../shapes.ts'
 import { attention_reasons } from '../../../domain/reason.ts'
 
 /** The most records of each kind that are read, oldest first. Beyond it the answer is incomplete and says so. */
@@ -55,7 +55,7 @@ const stuck_shape = z
     delivery_id: nullable_text,
     endpoint_id: nullable_text,
     key_id: nullable_text,
-    detail: nullable_text.meta({ description: 'which one is meant, where the code alone does not say it' }),
+    detail: attention_detail,
     run: z
       .object({ workflow_id: z.string(), step: z.string(), attempts: z.int(), error: z.string() })
       .nullable()
@@ -85,7 +85,8 @@ function stuckOfOrder(order: OrderRecord, paid: ReadonlyMap<string, number>): St
   const { out_trade_no, next_action = null } = order
   return openAttentions(order).map((entry) => {
     const amount = paid.get(entry.transaction_id ?? '') ?? order.amount.total
-    return { ...nothing_named, kind: 'order', ...entry, amount, out_trade_no, next_action }
+    const detail = entry.detail ?? null
+    return { ...nothing_named, kind: 'order', ...entry, detail, amount, out_trade_no, next_action }
   })
 }
 
@@ -102,25 +103,20 @@ async function paidAmounts({ store }: Pick<ApiContext, 'store'>, orders: readonl
 function stuckOfCheckout({ attention, amount, out_trade_no, next_action }: CheckoutRecord): Stuck[] {
   if (attention === undefined) return []
   const named = { amount: amount.total, out_trade_no, next_action: next_action ?? null }
-  return [{ ...nothing_named, kind: 'checkout', ...attention, ...named }]
+  return [{ ...nothing_named, kind: 'checkout', ...attentionView(attention), ...named }]
 }
 
 function stuckOfRefund(refund: RefundRecord): Stuck[] {
   const { attention, amount, out_trade_no, out_refund_no, transaction_id, next_action } = refund
   if (attention === undefined) return []
   const named = { out_trade_no, out_refund_no, transaction_id, next_action: next_action ?? null }
-  return [{ ...nothing_named, kind: 'refund', ...attention, amount: amount.refund, ...named }]
+  return [{ ...nothing_named, kind: 'refund', ...attentionView(attention), amount: amount.refund, ...named }]
 }
 
 /** The merchant's attentions but for orphaned money, which is listed payment by payment. */
 function stuckOfMerchant({ attentions = [] }: MerchantRecord): Stuck[] {
   const shown = attentions.filter(({ code }) => code !== 'orphan_payment')
-  return shown.map((attention) => ({
-    ...nothing_named,
-    kind: 'merchant',
-    ...attention,
-    detail: attention.detail ?? null,
-  }))
+  return shown.map((attention) => ({ ...nothing_named, kind: 'merchant', ...attentionView(attention) }))
 }
 
 function stuckOfOwnerless({ out_trade_no, transaction_id, amount, refunds, success_time }: PaymentRecord): Stuck {

@@ -8,7 +8,7 @@ import { callerActor } from '../../http/authentication.ts'
 import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
-import { filterOf, free_text_filter, isPlainText, listOf, paging_params, query_time } from '../shapes.ts'
+import { filterOf, free_text_filter, isPlainText, isReadable, listOf, paging_params, query_time } from '../shapes.ts'
 import { assertKept, watchedRead } from './original.ts'
 import { bill_date, bill_days } from './reconciliations.ts'
 import {
@@ -62,12 +62,19 @@ const getDifference = declareEndpoint({
 
 /** What a person writes down: so many bytes, since timelines keep it for good. */
 const isShort = (most: number) => (text: string) => Buffer.byteLength(text) <= most
-const owner = z.string().min(1).max(100).refine(isPlainText, 'text').refine(isShort(200), 'bytes')
+const owner = z
+  .string()
+  .min(1)
+  .max(100)
+  .refine(isPlainText, 'text')
+  .refine(isReadable, 'blank')
+  .refine(isShort(200), 'bytes')
 const note = z
   .string()
   .min(1)
   .max(500)
   .refine(isPlainText, 'text')
+  .refine(isReadable, 'blank')
   .refine(isShort(1_000), 'bytes')
   .meta({ description: 'at most 1,000 bytes of UTF-8' })
 const work_request = z

@@ -178,9 +178,9 @@ const startReconciliation = declareEndpoint({
   problems: ['invalid_request', 'unavailable'],
   async handle({ context, caller, params, language }) {
     if (dayRange(params.bill_date).to_ms > context.now())
-      throw new Problem('invalid_request', { errors: [ruleError('/bill_date', 'day_over', language)] })
+      throw new Problem('invalid_request', { errors: [ruleError('/path/bill_date', 'day_over', language)] })
     if (isBillGone(params.bill_date, context.now()))
-      throw new Problem('invalid_request', { errors: [ruleError('/bill_date', 'day_gone', language)] })
+      throw new Problem('invalid_request', { errors: [ruleError('/path/bill_date', 'day_gone', language)] })
     const day = { mchid: caller.mchid, bill_date: params.bill_date }
     const question = {
       subject: `day:${dayId(day)}`,

@@ -108,6 +108,13 @@ export function actionProblem(
   return new Problem('difference_action', { values: { action: body.action, kind, instead, because, why } })
 }
 
+/** The same of one difference: where its state leaves nothing to do, that is what is told. */
+function refusalProblem(call: ResolutionCall, difference: DifferenceRecord, refusal: Refusal): Problem {
+  return actionStates(refusal.instead).includes(difference.state)
+    ? actionProblem(call, difference.kind, refusal)
+    : differenceStateProblem(difference)
+}
+
 /** Writes what a person said, and has the day counted anew. `noteMoved` comes first: whoever dies then leaves a mark. */
 async function apply(
   { context, caller, body }: ResolutionCall,
@@ -190,7 +197,7 @@ async function accept(call: ResolutionCall, difference: DifferenceRecord): Promi
   const payment = await findPayment(call, difference)
   const records = { payment, refund: await context.store.refunds.ofDifference(difference) }
   const acceptance = acceptanceOf(difference, records)
-  if ('instead' in acceptance) throw actionProblem(call, difference.kind, acceptance)
+  if ('instead' in acceptance) throw refusalProblem(call, difference, acceptance)
   assertState(call, difference)
   const agreed = acceptedMatter(acceptance)
   const amount = acceptance.apart
@@ -220,7 +227,10 @@ async function refund(call: ResolutionCall, difference: DifferenceRecord): Promi
   authorise(caller, 'refunds:write')
   assertState(call, difference)
   const payment = await findPayment(call, difference)
-  if (payment === null) throw actionProblem(call, difference.kind, { instead: 'check', because: 'no_payment' })
+  if (payment === null) {
+    const { instead } = askRefusal(difference.kind) ?? { instead: 'check' }
+    throw actionProblem(call, difference.kind, { instead, because: 'no_payment' })
+  }
   const { out_refund_no: number = '', amount = null, reason = null } = body.refund ?? {}
   const known = await context.store.refunds.find({ mchid: caller.mchid, out_refund_no: number })
   const wanted = amount ?? known?.amount.refund ?? refundableAmount(payment)

@@ -5,9 +5,9 @@ import type { Bilingual, Language } from '../../http/language.ts'
 
 /** What differences name of a line and of a record, in the words of the bill. */
 const field_texts: Readonly<Record<string, string>> = {
-  transaction_id: '微信支付订单号',
+  transaction_id: '微信订单号',
   out_trade_no: '商户订单号',
-  refund_id: '微信支付退款单号',
+  refund_id: '微信退款单号',
   out_refund_no: '商户退款单号',
   appid: '公众账号ID',
   total: '订单金额',
@@ -79,7 +79,7 @@ const field_sentences: readonly [form: RegExp, say: (...found: string[]) => Bili
   ],
 ]
 
-/** Why a line of a bill cannot be read, as it was kept; the words of `wechat/statement/reader.ts`. */
+/** Why a line of a bill cannot be read, as it was kept; the words of `wechat/statement/`. */
 const malformed_sentences: readonly [form: RegExp, say: (...found: string[]) => string][] = [
   [/^the line has (\d+) bytes, more than (\d+)$/, (bytes, most) => `该行有 ${bytes} 字节，超过 ${most}`],
   [/^the record has more than (\d+) bytes$/, (most) => `该记录超过 ${most} 字节`],
@@ -91,6 +91,13 @@ const malformed_sentences: readonly [form: RegExp, say: (...found: string[]) => 
   [/^it has (\d+) cells, and the header (\d+)$/, (cells, width) => `有 ${cells} 格，而表头有 ${width} 格`],
   [/^(\d+) cells stand under the names of the footer$/, (cells) => `汇总表头之下有 ${cells} 格，数目不符`],
   [/^it goes on from line (\d+), which cannot be read$/, (line) => `接续第 ${line} 行，而该行无法读取`],
+  [/^a payment has a refund number$/, () => '支付行带有退款单号'],
+  [/^a payment has an amount that was refunded$/, () => '支付行带有退款金额'],
+  [/^a refund has no number$/, () => '退款行没有退款单号'],
+  [
+    /^a row in state (\w+), and the file has no columns for refunds$/,
+    (state) => `交易状态为 ${state}，而文件没有退款各列`,
+  ],
 ]
 
 /** What disagrees, to people: amounts in yuan. A form that is not known is shown as it was kept. */
@@ -105,6 +112,24 @@ export function fieldText(kept: string, language: Language): string {
   }
   return kept
 }
+
+/** Reasons that Weft gives itself: what a person wrote is shown as it stands. */
+const own_reasons: readonly [form: RegExp, say: (found?: string) => string][] = [
+  [/^it is in the bill of (\S+)$/, (date = '') => `在 ${date} 的账单中`],
+  [/^what WeChat says cannot be booked any more$/, () => '微信支付的说法已无法入账'],
+]
+
+/** Why a difference was moved, to people. */
+export function reasonText({ actor, reason }: { actor: Actor; reason: string | null }, language: Language) {
+  if (reason === null || language === 'en' || !own_actors.includes(actor.kind)) return reason
+  for (const [form, say] of own_reasons) {
+    const found = form.exec(reason)
+    if (found !== null) return say(found[1])
+  }
+  return reason
+}
+
+const own_actors: readonly Actor['kind'][] = ['weft', 'wechat']
 
 function shown(field: string, value: string, language: Language): string {
   if (value === '') return language === 'en' ? 'nothing' : '无'
@@ -139,7 +164,7 @@ export const difference_event_texts: Record<DifferenceEvent, Bilingual> = {
   reopened: { en: 'reopened', 'zh-CN': '重新打开' },
   assigned: { en: 'given to a person', 'zh-CN': '指定负责人' },
   noted: { en: 'noted', 'zh-CN': '添加备注' },
-  proposed: { en: 'proposed; a second person is wanted', 'zh-CN': '已提议，待第二人同意' },
+  proposed: { en: 'proposed; a second person is wanted', 'zh-CN': '已提出，待另一人同意' },
   accept_asked: { en: 'WeChat Pay’s word accepted, to be booked', 'zh-CN': '已认可微信支付的说法，待入账' },
   accepted: { en: 'booked as WeChat Pay says', 'zh-CN': '已按微信支付的说法入账' },
   not_acceptable: { en: 'cannot be booked any more', 'zh-CN': '已无法入账' },

@@ -12,7 +12,7 @@ import { byte_order_mark, csvLines } from '../../http/csv.ts'
 import type { CsvCell } from '../../http/csv.ts'
 import type { Language } from '../../http/language.ts'
 import { fenOfSide } from './direction.ts'
-import { actorText, answerText, difference_event_texts, fieldText } from './sentence.ts'
+import { actorText, answerText, difference_event_texts, fieldText, reasonText } from './sentence.ts'
 import {
   account_words,
   accountText,
@@ -255,7 +255,8 @@ export function differenceHeader(language: Language): string[] {
 /** A difference as a line of that list. */
 export function differenceRow(difference: DifferenceRecord, language: Language): CsvCell[] {
   const { id, bill_date, kind, state, amount, bill, weft, fields, answer, due_time } = difference
-  const last = shownTimeline(difference).at(-1)
+  // Owner and note have columns of their own: what they would hide is who ended it, and why.
+  const last = shownTimeline(difference).findLast(({ event }) => event !== 'assigned' && event !== 'noted')
   const cells: Record<keyof typeof difference_columns, CsvCell> = {
     id,
     bill_date,
@@ -277,7 +278,7 @@ export function differenceRow(difference: DifferenceRecord, language: Language):
     due_time: shownTime(due_time),
     last_event: last ? difference_event_texts[last.event][language] : null,
     last_time: shownTime(last?.time ?? null),
-    reason: last?.reason ?? null,
+    reason: last ? reasonText(last, language) : null,
     last_actor: last ? actorText(last.actor, language) : null,
     owner: difference.owner ?? null,
     note: difference.note ?? null,

@@ -15,11 +15,12 @@ import { declareEndpoint } from '../../http/endpoint.ts'
 import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem } from '../../http/problem.ts'
 import { read_limit_ms, readUntil } from '../../temporal/wait.ts'
-import { differingFields, reusedNumberProblem, sentBody, sentRequest } from '../idempotency.ts'
+import { differingFields, namedNumber, reusedNumberProblem, sentBody, sentRequest } from '../idempotency.ts'
 import { missingAppProblem } from '../orders/draft.ts'
 import { activeMerchant, assertReferenceUnpaid, assertTakingOrders, expiryTime } from '../orders/new.ts'
 import {
   attention_filter,
+  checkout_no,
   filterOf,
   free_text_filter,
   listOf,
@@ -66,6 +67,7 @@ const createCheckout = declareEndpoint({
     'product_not_enabled',
     'app_missing',
   ],
+  repeat: repeatCheckout,
   handle: createOrRepeat,
 })
 
@@ -83,8 +85,17 @@ async function createOrRepeat(call: CreateCall): Promise<HttpReply> {
   return { status: 201, body: await checkoutWithOrders(context, checkout) }
 }
 
+/** A checkout that was made when more was allowed is answered as it is now, and never by what is allowed today. */
+async function repeatCheckout(call: EndpointCall<unknown, unknown, undefined>): Promise<HttpReply | null> {
+  const number = namedNumber(call.sent, 'out_trade_no', checkout_no)
+  const key = number && { mchid: call.caller.mchid, out_trade_no: number }
+  const existing = key && (await call.context.store.checkouts.find(key))
+  if (!existing || differingFields(existing.sent.body, sentBody(call.sent)).length > 0) return null
+  return await replay(call, existing)
+}
+
 /** Answers a repeat of a request from the record. */
-async function replay(call: CreateCall, existing: CheckoutRecord): Promise<HttpReply> {
+async function replay(call: EndpointCall, existing: CheckoutRecord): Promise<HttpReply> {
   const fields = differingFields(existing.sent.body, sentBody(call.sent))
   if (fields.length > 0) throw reusedNumberProblem(existing.out_trade_no, fields, call.language)
   return {

@@ -16,7 +16,7 @@ import type { H5Info, SceneInfo } from '../../../wechat/payments.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import { sentRequest } from '../idempotency.ts'
-import { chosenApp, draftedOrder } from '../orders/draft.ts'
+import { chosenApp, draftedOrder, oneForm } from '../orders/draft.ts'
 import { awaitPlacement } from '../orders/endpoints.ts'
 import { assertQueueMoving, assertTakingOrders } from '../orders/new.ts'
 
@@ -29,7 +29,7 @@ export interface PayerWish {
   openid?: string
   /** the payer's own address: MWEB needs it */
   payer_client_ip?: string
-  /** the address by which this payer was first known, where that is remembered: his own may change while he pays */
+  /** the name of this payer's browser, where it has one: his address may change while he pays, and be shared by others */
   known_by?: string
   h5_type?: 'iOS' | 'Android' | 'Wap'
   /** which app he is in, where the merchant has said */
@@ -92,12 +92,13 @@ export async function currentOrder(
  * Digest of a wish, by which the payer who comes back is known. Keyed by the token, which is a secret of the same record:
  * so it tells nobody whose openid or address it was.
  */
-export function wishDigest({ token }: CheckoutRecord, wish: PayerWish): string {
+function wishDigest({ token }: CheckoutRecord, wish: PayerWish): string {
   const { trade_type, appid = null, openid = null, known_by, h5_type = null } = wish
   return digestOf([token, trade_type, appid, openid, known_by ?? comparedAddress(wish), h5_type])
 }
 
-function wishKey(checkout: CheckoutRecord, wish: PayerWish): WishKey {
+/** The wish as a claim keeps it. */
+export function wishKey(checkout: CheckoutRecord, wish: PayerWish): WishKey {
   const payer_key = wishDigest(checkout, wish)
   const address = comparedAddress(wish)
   return address === null ? { payer: payer_key } : { payer: payer_key, address: digestOf([checkout.token, address]) }
@@ -105,7 +106,8 @@ function wishKey(checkout: CheckoutRecord, wish: PayerWish): WishKey {
 
 /** The address from which alone WeChat Pay lets the order be paid; null: who pays in this way may change his network. */
 function comparedAddress({ trade_type, payer_client_ip }: PayerWish): string | null {
-  return payment_methods[trade_type].needs_scene_info ? (payer_client_ip ?? null) : null
+  if (payer_client_ip === undefined || !payment_methods[trade_type].needs_scene_info) return null
+  return oneForm(payer_client_ip)
 }
 
 function digestOf(told: unknown): string {

@@ -7,12 +7,13 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { read_limit_ms, readOrderUntil } from '../../temporal/wait.ts'
 import { openOpenid } from '../../../store/openid.ts'
 import { isProductRefusal } from '../../../wechat/errors.ts'
-import { differingFields, reusedNumberProblem, sentBody } from '../idempotency.ts'
+import { differingFields, namedNumber, reusedNumberProblem, sentBody } from '../idempotency.ts'
 import {
   attention_filter,
   free_text_filter,
   listOf,
   order_state_filter,
+  out_trade_no,
   pageView,
   paging_params,
   query_time,
@@ -63,6 +64,7 @@ const createOrder = declareEndpoint({
     'wechat_refused',
     'product_refused',
   ],
+  repeat: repeatOrder,
   handle: createOrRepeat,
 })
 
@@ -84,6 +86,14 @@ async function createOrRepeat(call: EndpointCall<unknown, unknown, OrderRequest>
   const placed = await requireOrder(context, key.mchid, key.out_trade_no)
   if (outcome === 'unavailable' && placed.state === 'created') throw unavailableProblem('temporal')
   return firstReply(call, placed)
+}
+
+/** An order that was placed when more was allowed is answered as it is now, and never by what is allowed today. */
+async function repeatOrder(call: EndpointCall<unknown, unknown, undefined>): Promise<HttpReply | null> {
+  const number = namedNumber(call.sent, 'out_trade_no', out_trade_no)
+  const key = number && { mchid: call.caller.mchid, out_trade_no: number }
+  const existing = key && (await call.context.store.orders.find(key))
+  return existing && fieldsThatDiffer(call, existing).length === 0 ? await replay(call, existing) : null
 }
 
 async function firstReply({ context }: EndpointCall, order: OrderRecord): Promise<HttpReply> {
@@ -110,7 +120,7 @@ export async function placementProblem(
 }
 
 /** Answers a repeat of a request from the record. Starts the run, in case the first request died before it did. */
-async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existing: OrderRecord): Promise<HttpReply> {
+async function replay(call: EndpointCall, existing: OrderRecord): Promise<HttpReply> {
   const { context, language } = call
   const fields = fieldsThatDiffer(call, existing)
   if (fields.length > 0) throw reusedNumberProblem(existing.out_trade_no, fields, language)
@@ -119,13 +129,11 @@ async function replay(call: EndpointCall<unknown, unknown, OrderRequest>, existi
 }
 
 /** Where a repeat is another request. The openid is compared by itself, since it stands in no kept request. */
-function fieldsThatDiffer(
-  { context, body, sent }: EndpointCall<unknown, unknown, OrderRequest>,
-  existing: OrderRecord,
-): string[] {
+function fieldsThatDiffer({ context, sent }: EndpointCall, existing: OrderRecord): string[] {
   const fields = differingFields(existing.sent.body, sentBody(withoutOpenid(sent)))
   const openid = openOpenid(context.store.sealer, existing)
-  const is_other_payer = openid !== null && body.payer?.openid !== undefined && body.payer.openid !== openid
+  const { payer } = sent as { payer?: { openid?: unknown } | null }
+  const is_other_payer = openid !== null && payer?.openid !== undefined && payer.openid !== openid
   return is_other_payer ? [...fields, '/payer/openid'] : fields
 }
 

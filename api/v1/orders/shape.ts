@@ -134,6 +134,8 @@ export type OrderRequest = z.output<typeof order_request>
 
 /** https, or http on the developer's own machine. */
 function isReturnUrl(text: string): boolean {
+  // What browsers leave out of an address, WeChat would be told of all the same.
+  if (!isPlainText(text) || text !== text.trim()) return false
   if (!URL.canParse(text) || Buffer.byteLength(text) > limits.return_url_bytes) return false
   const { protocol, hostname } = new URL(text)
   return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))

@@ -17,7 +17,7 @@ import { Problem, unavailableProblem } from '../../http/problem.ts'
 import type { RefundOutcome } from '../../temporal/commands.ts'
 import type { Question } from '../../temporal/question.ts'
 import { check_limit_ms, readAfterEffect, readUntil } from '../../temporal/wait.ts'
-import { isPlainText, isWeChatText, request_reason, wechatText } from '../shapes.ts'
+import { isPlainText, isReadable, isWeChatText, request_reason, wechatText } from '../shapes.ts'
 import { exceedsPaymentProblem } from './endpoints.ts'
 import {
   readRefundUntil,
@@ -71,7 +71,8 @@ function alreadyDecidedProblem({ approval, payout, state }: RefundRecord): Probl
 }
 
 /** The states in which WeChat Pay has the refund: only then can a query bring anything new. */
-const checkable_states: readonly RefundState[] = ['processing', 'abnormal', 'succeeded']
+/** Nobody has sent it: WeChat has nothing of ours to tell of. What has ended it may tell of otherwise than we know. */
+const unsent_states: readonly RefundState[] = ['created', 'awaiting_approval']
 
 const checkRefund = declareEndpoint({
   name: 'checkRefund',
@@ -107,7 +108,7 @@ async function adoptOutsideRefund({ context, caller, params }: EndpointCall<Refu
 async function checkRefundNow(context: ApiContext, refund: RefundRecord): Promise<RefundRecord> {
   const { last_time } = refund.asked
   const is_recent = last_time !== null && context.now() - milliseconds(last_time) < context.policy.query_on_request_ms
-  if (is_recent || !checkable_states.includes(refund.state)) return refund
+  if (is_recent || unsent_states.includes(refund.state)) return refund
   const asked = await context.questions.put(refundQuestion(context, refund, 'merchant'), async () => {
     await context.commands.checkRefund(refund, `check:${randomUUID()}`)
     return await readRefundUntil(
@@ -293,6 +294,7 @@ const payout_request = z
       .min(1)
       .max(500)
       .refine(isPlainText, 'text')
+      .refine(isReadable, 'blank')
       .meta({ description: 'what shows that the payer has the money: a transfer’s number, a receipt' }),
     reason: request_reason,
   })

@@ -13,10 +13,10 @@ import type { Endpoint, EndpointCall, HttpReply } from '../../http/endpoint.ts'
 import { Problem, unavailableProblem } from '../../http/problem.ts'
 import { read_limit_ms } from '../../temporal/wait.ts'
 import { ruleError } from '../../http/validation.ts'
-import { differingFields, sentBody, sentRequest } from '../idempotency.ts'
+import { differingFields, namedNumber, sentBody, sentRequest } from '../idempotency.ts'
 import { activeMerchant } from '../orders/new.ts'
 import { orderStateProblem } from '../orders/shape.ts'
-import { attention_filter, filterOf, listOf, pageView, paging_params, query_time, text_filter } from '../shapes.ts'
+import { attention_filter, filterOf, listOf, out_refund_no, pageView, paging_params, query_time, text_filter } from '../shapes.ts'
 import {
   readRefundUntil,
   refund_params,
@@ -58,6 +58,7 @@ const createRefund = declareEndpoint({
     202: { description: 'accepted here, not reserved yet. Repeat the same request', schema: refund_with_timeline },
   },
   problems: [...create_refund_problems],
+  repeat: repeatRefund,
   handle: createOrRepeat,
 })
 
@@ -82,6 +83,15 @@ export async function createOrRepeat(call: CreateRefundCall): Promise<HttpReply>
   return await reserveAmount(call, refund)
 }
 
+/** A refund that was taken when more was allowed is answered as it is now, and never by what is allowed today. */
+async function repeatRefund(call: EndpointCall<unknown, unknown, undefined>): Promise<HttpReply | null> {
+  const number = namedNumber(call.sent, 'out_refund_no', out_refund_no)
+  const key = number && { mchid: call.caller.mchid, out_refund_no: number }
+  const existing = key && (await call.context.store.refunds.find(key))
+  if (!existing?.sent || isRefusedHere(existing)) return null
+  return differingFields(existing.sent.body, sentBody(call.sent)).length === 0 ? await replay(call, existing) : null
+}
+
 /** True when the reservation was refused and nothing was sent to WeChat Pay: the number may be used again. */
 function isRefusedHere({ state, submission, facts, timeline }: RefundRecord): boolean {
   // One that was reserved and given up before it was sent keeps its place on the payment, and so its number.
@@ -102,7 +112,7 @@ async function reserveAmount(call: CreateRefundCall, refund: RefundRecord): Prom
 }
 
 /** Answers a repeat of a request from the record. Starts the run, in case the first request died before it did. */
-async function replay(call: CreateRefundCall, existing: RefundRecord): Promise<HttpReply> {
+async function replay(call: EndpointCall, existing: RefundRecord): Promise<HttpReply> {
   const { context } = call
   assertSameRequest(call, existing)
   const question = {
@@ -121,7 +131,7 @@ async function replay(call: CreateRefundCall, existing: RefundRecord): Promise<H
 }
 
 /** Throws `refund_number_reused` for another request, and for a refund that was not requested over the API. */
-function assertSameRequest({ sent, language }: CreateRefundCall, existing: RefundRecord): void {
+function assertSameRequest({ sent, language }: EndpointCall, existing: RefundRecord): void {
   const fields = existing.sent ? differingFields(existing.sent.body, sentBody(sent)) : ['/out_refund_no']
   if (fields.length === 0) return
   const errors = fields.map((field) => ruleError(field, 'differs', language))

@@ -78,6 +78,35 @@ describe('a payment that the bill of another day has', () => {
     expect(await states(day)).toEqual(['missing_there healed'])
   })
 
+  const written = async (of: string, given: { event: 'assigned'; owner: null } | { event: 'noted'; note: string }) => {
+    const about = { operation_id: `${given.event}:1`, time: at(0), actor: { kind: 'merchant', id: 'key_1' } } as const
+    await desk.store.differences.apply(of, { ...about, ...given, reason: given.event === 'noted' ? given.note : null })
+  }
+
+  it('is settled there still when a person has written something down of it', async () => {
+    await desk.store.payments.insert(paidOn(day))
+    desk.issue(tradeFile([]))
+    await desk.closed(day)
+    desk.issue(tradeFile([{}]))
+    await desk.closed(next)
+    await written(differenceId(day, 'missing_there', tx), { event: 'assigned', owner: null })
+    desk.issue(tradeFile([]))
+    expect(await desk.closed(day)).toMatchObject({ is_proven: true, records: { matched: 1 }, differences: {} })
+  })
+
+  it('is not taken for one of another day for a note, once its own bill had it and lacks it again', async () => {
+    await desk.store.payments.insert(paidOn(day))
+    for (const rows of [[], [{}]]) {
+      desk.issue(tradeFile(rows))
+      await desk.closed(day)
+    }
+    expect(await states(day)).toEqual(['missing_there healed'])
+    await written(differenceId(day, 'missing_there', tx), { event: 'noted', note: 'their support made the bill anew' })
+    desk.issue(tradeFile([]))
+    expect(await desk.closed(day)).toMatchObject({ is_proven: false, records: { matched: 0, waiting: 1 } })
+    expect(await states(day)).toEqual(['missing_there open'])
+  })
+
   it('under another amount is a difference of the bill’s day, with both sides', async () => {
     await desk.store.payments.insert(paidOn(day))
     desk.issue(tradeFile([{ 订单金额: '9.91' }]))

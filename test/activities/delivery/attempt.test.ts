@@ -9,6 +9,7 @@ import { createCallSlots } from '../../../activities/slots.ts'
 import { beijingTime, milliseconds } from '../../../domain/calendar.ts'
 import { orderlessDelivery } from '../../../domain/event/delivery.ts'
 import type { DeliveryRecord } from '../../../domain/event/delivery.ts'
+import { workflowId } from '../../../domain/ids.ts'
 import { default_policy, limits } from '../../../domain/policy.ts'
 import { createSealer } from '../../../store/sealer.ts'
 import { openWords } from '../../../store/words.ts'
@@ -64,9 +65,11 @@ async function inserted(order: string, sequence: number, given: Partial<Delivery
   return delivery
 }
 
-async function attemptOf({ _id }: DeliveryRecord) {
+async function attemptOf({ _id, out_trade_no }: DeliveryRecord) {
   const outcome = await deliver({ delivery_id: _id, deadline_time: null })
-  return outcome.kind === 'answered' ? { ...outcome, answer: openWords(store.sealer, outcome.answer) } : outcome
+  if (outcome.kind !== 'answered') return outcome
+  const run = workflowId.order({ mchid, out_trade_no: out_trade_no ?? '' })
+  return { ...outcome, answer: openWords(store.sealer, run, outcome.answer) }
 }
 
 describe('the answer to an event', () => {

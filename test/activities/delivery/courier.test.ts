@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createCourier, publicLookup, webhookHeaders } from '../../../activities/delivery/courier.ts'
+import { createCourier, webhookHeaders } from '../../../activities/delivery/courier.ts'
+import { createPublicLookup } from '../../../activities/delivery/lookup.ts'
 import type { Courier } from '../../../activities/delivery/courier.ts'
 import { urlObjection } from '../../../runtime/address.ts'
 
@@ -177,10 +178,13 @@ describe('a courier', () => {
   })
 
   it('says the same of a name that leads inside and of one that nobody has', async () => {
+    const find = createPublicLookup()
     const said = (name: string) =>
-      new Promise((resolve) => publicLookup(name, {}, (error) => resolve(error === null ? null : String(error))))
+      new Promise((resolve) => find(name, {}, (error) => resolve(error === null ? null : String(error))))
     expect(await said('localhost')).toBe('Error: the name has no public address')
     expect(await said('no-such-name.invalid')).toBe('Error: the name has no public address')
+    const reply = await courier(false).send('https://no-such-name.invalid/', {}, '{}')
+    expect([reply.error, reply.duration_ms]).toEqual(['the name has no public address', 0])
   })
 
   it('obeys a Retry-After that is a date, as far as it lies ahead', async () => {

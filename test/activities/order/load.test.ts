@@ -74,7 +74,7 @@ describe('the first step of a run', () => {
     const world = await paidOrder()
     const { mchid } = world.key
     await world.store.references.claim(mchid, 'sale-1', 'TEA-1')
-    await world.store.orders.noteAttention(world.key, 'paid', null, later(world, day_ms))
+    await world.store.orders.noteAttention(world.key, 'paid', null)
     const record = { ...(await world.record()), reference: 'sale-1', state: 'refunding' as const }
     world.store.orders.find = () => Promise.resolve(record)
     await load(world)

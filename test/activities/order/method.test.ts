@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { workflowId } from '../../../domain/ids.ts'
 import { payment_methods } from '../../../domain/order/method.ts'
 import type { TradeType } from '../../../domain/order/method.ts'
 import type { OrderRecord, PlacedCode } from '../../../domain/order/record.ts'
@@ -48,7 +49,7 @@ describe.each(['JSAPI', 'MWEB', 'APP'] as const)('an order of %s', (trade_type) 
     if (hands_out === 'code_url') throw new Error('a code to scan has tests of its own')
     expect(kept?.[hands_out]).toMatch(/wx1/)
     expect(code[hands_out]).toMatch(/^sealed:/)
-    expect(openWords(sealer, code)).toEqual(kept)
+    expect(openWords(sealer, workflowId.order(world.key), code)).toEqual(kept)
   })
 
   it.each<[string, Record<string, unknown>]>([
@@ -119,6 +120,17 @@ describe.each(['JSAPI', 'MWEB', 'APP'] as const)('an order of %s', (trade_type) 
     expect(await told()).toMatchObject([{ code: 'product_not_enabled', detail: other }])
     await world.store.merchants.liftProductRefused(mchid, other)
     expect(await told()).toEqual([])
+  })
+})
+
+describe('what an earlier version said of several products at once', () => {
+  it('ends with the first of them that works, and of no other code', async () => {
+    const world = await worldOf('JSAPI')
+    await world.store.merchants.noteAttention(mchid, 'product_not_enabled', at(1), 'NATIVE, JSAPI')
+    await world.store.merchants.noteAttention(mchid, 'payer_unknown', at(2), 'JSAPI')
+    await place(world)
+    const { attentions } = (await world.store.merchants.find(mchid)) ?? {}
+    expect(attentions).toMatchObject([{ code: 'payer_unknown' }])
   })
 })
 

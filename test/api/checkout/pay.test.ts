@@ -113,26 +113,55 @@ describe('a computer', () => {
 describe('a phone’s browser', () => {
   it('is led to WeChat and back to this page, by the payer’s own address', async () => {
     const checkout = await counter.insertCheckout({ return_url: 'https://shop.example.cn/thanks' })
-    const { call } = (await browser(android).pay(checkout)) as { call: { kind: string; h5_url: string } }
-    const wish = { trade_type: 'MWEB', payer_client_ip: payer_address, known_by: payer_address, h5_type: 'Android' }
-    expect(counter.wishes).toEqual([wish])
+    const phone = browser(android)
+    await phone.page(checkout)
+    const { call } = (await phone.pay(checkout)) as { call: { kind: string; h5_url: string } }
+    const wish = { trade_type: 'MWEB', payer_client_ip: payer_address, h5_type: 'Android' }
+    expect(counter.wishes).toMatchObject([wish])
     expect(call.kind).toBe('h5')
     expect(new URL(call.h5_url).searchParams.get('redirect_url')).toBe(checkout.checkout_url)
   })
 
-  it('is the same payer when its address changes, and another where it has none of its cookies', async () => {
+  it('is the same payer when its address changes, and another than the phone beside it', async () => {
     const checkout = await counter.insertCheckout()
-    const phone = browser(android)
+    const [phone, beside] = [browser(android), browser(android)]
+    for (const one of [phone, beside]) await one.page(checkout)
     await phone.pay(checkout)
-    const elsewhere = { 'x-forwarded-for': '2001:db8::7' }
-    await (await phone.request(`/pay/${checkout.token}/pay`, 'POST', elsewhere)).text()
-    await (await browser(android).request(`/pay/${checkout.token}/pay`, 'POST', elsewhere)).text()
-    expect(counter.wishes.map(({ payer_client_ip, known_by }) => [payer_client_ip, known_by])).toEqual([
-      [payer_address, payer_address],
-      ['2001:db8::7', payer_address],
-      ['2001:db8::7', '2001:db8::7'],
+    await (await phone.request(`/pay/${checkout.token}/pay`, 'POST', { 'x-forwarded-for': '2001:db8::7' })).text()
+    await phone.page(checkout)
+    await phone.pay(checkout)
+    await beside.pay(checkout)
+    const [first, ...others] = counter.wishes.map(({ known_by }) => known_by)
+    expect(first).toMatch(/^[0-9a-f]{32}$/)
+    expect(others.map((name) => name === first)).toEqual([true, true, false])
+    expect(counter.wishes.map(({ payer_client_ip }) => payer_client_ip)).toEqual([
+      payer_address,
+      '2001:db8::7',
+      payer_address,
+      payer_address,
     ])
-    expect([...phone.jar.values()].join('\n')).not.toContain(payer_address)
+  })
+
+  it('that keeps no cookies is one payer with all that keep none: its addresses must not use the checkout up', async () => {
+    const checkout = await counter.insertCheckout()
+    const addresses = [payer_address, '2001:db8::7', '203.0.114.9']
+    for (const address of addresses) {
+      const phone = browser(android, { address })
+      await phone.page(checkout)
+      phone.jar.clear()
+      await phone.pay(checkout)
+    }
+    const wished = counter.wishes.map(({ payer_client_ip, known_by }) => [payer_client_ip, known_by])
+    expect(wished).toEqual(addresses.map((address) => [address, 'unknown']))
+  })
+
+  it('that keeps no cookies is not led to WeChat by what was placed for somebody else', async () => {
+    const checkout = await counter.insertCheckout()
+    const phone = browser(iphone, { accept: 'text/html,*/*;q=0.8' })
+    await phone.request(`/pay/${checkout.token}/pay`, 'POST')
+    phone.jar.clear()
+    expect(await phone.page(checkout)).toContain('wx.tenpay.com')
+    expect(await browser(iphone, { address: '203.0.114.8' }).page(checkout)).not.toContain('wx.tenpay.com')
   })
 
   it('is told to open the page in WeChat where the merchant has no H5', async () => {

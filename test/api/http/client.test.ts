@@ -33,6 +33,7 @@ describe('the address that a request comes from', () => {
     ['IPv6', '2408:8000::1', 'fd00::1', '2408:8000:0::1'],
     ['IPv6 in brackets with a port', '2408:8000::1', '10.1.2.3', undefined, 'For="[2408:8000::1]:4711"'],
     ['IPv6 in brackets without a port', '2408:8000::1', '10.1.2.3', '[2408:8000::1]'],
+    ['IPv6 without the zone that its proxy saw it in', '2408:8000::1', 'fd00::1%eth0', '2408:8000::1%eth1'],
     ['not what stands in brackets within something else', null, '10.1.2.3', `x[${payer}]`],
     ['not what stands in brackets before something else', null, '10.1.2.3', `[${payer}]x`],
     ['behind as many proxies as there may be', payer, '10.1.2.3', `${payer}${', 10.1.1.1'.repeat(15)}`],
@@ -81,6 +82,12 @@ describe('the networks of trusted proxies', () => {
     expect(inside.filter((address) => !networks.includes(address))).toEqual([])
     expect(outside.filter((address) => networks.includes(address))).toEqual([])
     expect(readNetworks([]).includes('10.0.0.1')).toBe(false)
+  })
+
+  it('may be of IPv4 as it is mapped into IPv6, which is how some machines see it', () => {
+    const networks = readNetworks(['::ffff:10.0.0.0/104', '::ffff:192.0.2.7'])
+    const among = ['10.255.0.1', '::ffff:10.0.0.1', '192.0.2.7', '11.0.0.1', '::1'].filter((one) => networks.includes(one))
+    expect(among).toEqual(['10.255.0.1', '::ffff:10.0.0.1', '192.0.2.7'])
   })
 
   it.each(['10/8', '10.0.0.0/33', 'proxy.example.cn', '', '10.0.0.256', '0x0a.0.0.1'])('are not "%s"', (name) => {

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import type { Language } from '../../../api/http/language.ts'
 import { Problem, problemBody } from '../../../api/http/problem.ts'
+import { damage_samples } from '../v1/billsample.ts'
 import { validate } from '../../../api/http/validation.ts'
 import { checkout_request } from '../../../api/v1/checkouts/shape.ts'
 import { order_request } from '../../../api/v1/orders/shape.ts'
 import { refund_request } from '../../../api/v1/refunds/shape.ts'
+import { order_state_filter } from '../../../api/v1/shapes.ts'
+import { order_states } from '../../../domain/order/record.ts'
 
 const order = { out_trade_no: 'T20261123-0001', description: '一杯茶', amount: { total: 990 } }
 const refund = { out_refund_no: 'R20261123-0001', out_trade_no: order.out_trade_no, amount: { refund: 990 } }
@@ -63,7 +67,23 @@ describe('what is wrong with a request', () => {
     expect(faults(bodies.order({ time_expire: 1 }), 'en')[0]).toContain('2026-11-23T12:00:00+08:00')
   })
 
-  it('leaves no word of a type in English', () => {
+  it('names in both languages what a filter may be', () => {
+    const filter = z.object({ state: order_state_filter })
+    expect(faults([filter as never, { state: 'payed' } as never], 'en')).toEqual([
+      `/state: must be one or several of these, with commas between them: ${order_states.join(', ')}`,
+    ])
+    expect(faults([filter as never, { state: 'paid,' } as never], 'zh-CN')[0]).toContain('awaiting_payment')
+  })
+
+  it('has no word of a type in English, nor any of the library’s', () => {
+    const kinds: unknown[] = [1, '', 'a'.repeat(3_000), true, null, [], {}]
+    const fields = Object.keys(order_request.shape)
+    const said = fields.flatMap((field) => kinds.flatMap((value) => faults(bodies.order({ [field]: value }), 'en')))
+    expect(said.length).toBeGreaterThan(40)
+    expect(said.filter((text) => /Invalid|expected|received|Too (small|big)|>=|<=|string|undefined/.test(text))).toEqual([])
+  })
+
+  it('leaves no word of a type in English in Chinese', () => {
     const kinds: unknown[] = [1, 'a', true, null, [], {}]
     const fields = Object.keys(order_request.shape)
     const said = fields.flatMap((field) => kinds.flatMap((value) => faults(bodies.order({ [field]: value }), 'zh-CN')))
@@ -80,6 +100,12 @@ describe('what a problem says', () => {
     const forbidden = said(new Problem('endpoint_url_forbidden', { values: { reason: 'it is not https' } }))
     expect(forbidden).toMatchObject({ detail: '该地址被拒绝：不是 https。', reason: 'it is not https' })
     expect(said(new Problem('unavailable', { values: { part: 'database' } })).detail).toContain('数据库')
+    for (const flaw of Object.values(damage_samples)) {
+      const values = { bill_date: '2026-11-22', type: 'trade', version: 1, flaw }
+      const damaged = said(new Problem('original_damaged', { values }))
+      expect(damaged['flaw']).toBe(flaw)
+      expect(damaged.detail).not.toMatch(/\b(its|it|is|was|of|since|when)\b/)
+    }
     const values = { allowed: ['GET', 'POST'] }
     expect(said(new Problem('method_not_allowed', { values })).detail).toBe('该地址仅支持 GET、POST。')
   })

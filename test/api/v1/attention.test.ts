@@ -27,7 +27,7 @@ async function stuckRefund(since_time: string): Promise<RefundRecord> {
   const { order } = await paidOrder(stage)
   const out_refund_no = newNumber('R')
   await stage.call('POST', '/v1/refunds', { out_refund_no, out_trade_no: order.out_trade_no, amount: { refund: 90 } })
-  await stage.store.refunds.noteAttention({ mchid, out_refund_no }, 'created', 'not_enough', since_time)
+  await stage.store.refunds.noteAttention({ mchid, out_refund_no }, 'created', { code: 'not_enough', since_time })
   return (await stage.store.refunds.find({ mchid, out_refund_no })) as RefundRecord
 }
 
@@ -104,6 +104,21 @@ describe('the list of what waits for a person', () => {
     expect(body.data.filter(({ code }) => code === 'key_expiring')).toEqual([
       expect.objectContaining({ kind: 'key', key_id }),
     ])
+  })
+
+  it('quotes what WeChat Pay answered, here and on the refund, and names which product of the merchant is meant', async () => {
+    const refund = await stuckRefund(at(70))
+    const told = { code: 'not_enough', since_time: at(70), detail: '403 NOT_ENOUGH: 基本账户余额不足' } as const
+    await stage.store.refunds.noteAttention(refund, 'created', told)
+    const found = (await list()).body.data.filter(({ since_time }) => since_time === told.since_time)
+    expect(found).toEqual([expect.objectContaining(told)])
+    const { body } = await stage.call('GET', `/v1/refunds/${refund.out_refund_no}`)
+    expect(body['attention']).toEqual(told)
+    await stage.store.merchants.noteProductRefused(mchid, 'MWEB', at(80))
+    const merchant = (await stage.call('GET', `/v1/merchants/${mchid}`)).body['attentions']
+    expect(merchant).toContainEqual({ code: 'product_not_enabled', since_time: at(80), detail: 'MWEB' })
+    expect(merchant).toContainEqual({ code: 'evidence_unapplied', since_time: at(30), detail: null })
+    await stage.store.merchants.liftProductRefused(mchid, 'MWEB')
   })
 
   it('names a checkout of which a payer was refused, with what is to be paid and what comes next', async () => {

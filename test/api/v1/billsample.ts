@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
+import { damage_texts } from '../../../domain/bill/damage.ts'
 import { newReconciliation } from '../../../domain/bill/reconciliation.ts'
 import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reconciliation.ts'
 import type { DifferenceRecord } from '../../../domain/bill/difference.ts'
@@ -8,6 +9,14 @@ import { billId, differenceId } from '../../../domain/ids.ts'
 import { publicId } from '../../../store/ids.ts'
 import type { Store } from '../../../store/store.ts'
 import { mchid } from '../../store/samples.ts'
+
+/** An original's damage of every form. */
+export const damage_samples = {
+  piece_gone: damage_texts.piece_gone(3, 21),
+  other_hash: damage_texts.other_hash('a'.repeat(40), null),
+  not_compressed: damage_texts.not_compressed('incorrect header check'),
+  known_since: damage_texts.known_since('2026-11-23T12:00:00.000+08:00'),
+} satisfies Record<keyof typeof damage_texts, string>
 
 export const bill_date = '2026-11-22'
 export const day = { mchid, bill_date }

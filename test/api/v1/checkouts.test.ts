@@ -320,7 +320,7 @@ describe('a payer who opens a checkout', () => {
 
   it('is refused once it is cancelled, or a moment before its end', async () => {
     const checkout = await made({ expire_in: 130 })
-    const late = anotherProcess({ now: () => Date.now() + 32_000 })
+    const late = anotherProcess({ now: () => milliseconds(checkout.create_time) + 32_000 })
     expect(await refused(open(checkout, other('a'), late))).toBe('checkout_over')
     await cancel(checkout.out_trade_no)
     expect(await refused(open(checkout))).toBe('checkout_over')
@@ -328,14 +328,15 @@ describe('a payer who opens a checkout', () => {
 
   it('is given an order of one that lasts as short as it may', async () => {
     const checkout = await made({ expire_in: 120 })
-    const soon = anotherProcess({ now: () => Date.now() + 15_000 })
+    const soon = anotherProcess({ now: () => milliseconds(checkout.create_time) + 15_000 })
     const order = await open(checkout, other('a'), soon)
     expect([order.state, order.time_expire]).toEqual(['awaiting_payment', checkout.expire_time])
   })
 
   it('who makes one order after another is slowed down, and others are not', async () => {
     const [checkout, neighbour] = [await made(), await made()]
-    const process = anotherProcess()
+    const moment = Date.now() // its clock stands still: however long the six take, none is given back meanwhile
+    const process = anotherProcess({ questions: createQuestions(() => moment) })
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await open(checkout, other(name), process)
     expect(await refused(open(checkout, other('g'), process))).toBe('rate_limited')
     const known = (await store.checkouts.findById(checkout._id)) ?? checkout
@@ -368,6 +369,25 @@ describe('a payer who opens a checkout', () => {
     await cancel(checkout.out_trade_no)
     expect((await get(checkout.out_trade_no)).attention).toBeNull()
     expect(await listed()).not.toContain(checkout.out_trade_no)
+  })
+
+  it('whose address is written in another form has not moved, and WeChat Pay is told it in one', async () => {
+    const checkout = await made()
+    const given: string[] = []
+    const at = async (payer_client_ip: string) => {
+      const { out_trade_no } = await open(checkout, { trade_type: 'MWEB', payer_client_ip, h5_type: 'iOS' })
+      given.push(out_trade_no)
+    }
+    for (const address of ['::ffff:203.0.113.7', '203.0.113.7', '::FFFF:CB00:7107']) await at(address)
+    for (const address of ['2408:8000:0:0:0:0:0:7', '2408:8000::7']) await at(address)
+    const { out_trade_no: first } = checkout
+    expect(given).toEqual([first, first, first, `${first}-2`, `${first}-2`])
+    const bodies = await Promise.all([first, `${first}-2`].map((out_trade_no) => store.orders.find({ mchid, out_trade_no })))
+    const told = bodies.map((order) => JSON.parse(order?.wechat_request.body ?? '') as { scene_info: object })
+    expect(told.map(({ scene_info }) => scene_info)).toMatchObject([
+      { payer_client_ip: '203.0.113.7' },
+      { payer_client_ip: '2408:8000::7' },
+    ])
   })
 
   it('whose address changes at each tap does not use the checkout up', async () => {

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { beijingTime } from '../../../domain/calendar.ts'
 import { createSealer } from '../../../store/sealer.ts'
+import { refundSample } from '../../stage/dossiers.ts'
 import { memoryStore } from '../../stage/memory.ts'
 import { at, orderSample, paymentSample } from '../../store/samples.ts'
 import { playApi } from '../playedapi.ts'
 
 const store = memoryStore(createSealer({ keys: [{ id: 'test', key: randomBytes(32).toString('base64') }] }))
 const stage = await playApi(store)
+stage.still_ms = Date.now() // all of it happens within the five seconds in which nothing is asked twice
 afterAll(() => stage.close())
 
 interface Checks {
@@ -31,7 +33,7 @@ const { transaction_id } = paymentSample('tx1')
 const payment = { transaction_id, role: 'order', success_time: at(9), found_by: 'query', found_time: at(9) } as const
 const moving = orderSample('MOVING', { state: 'paid', payment: { ...payment, bank_type: null } })
 const closed = orderSample('CLOSED', { state: 'closed', create_time: at(500) })
-const asked_before = { last_time: beijingTime(Date.now()), on_request: 1 }
+const asked_before = { last_time: beijingTime(stage.still_ms), on_request: 1 }
 const lately = orderSample('LATELY', { state: 'awaiting_payment', create_time: at(900), asked: asked_before })
 for (const order of [...waiting, moving, closed, lately]) await store.orders.insert(order)
 
@@ -90,4 +92,18 @@ describe('orders about which WeChat Pay is asked, many in one call', () => {
     for (const { headers } of refused) expect(headers.get('retry-after')).toMatch(/^([1-9]|10)$/)
     expect((await ask({ preview: true })).status).toBe(200)
   })
+})
+
+describe('a refund that somebody wonders about', () => {
+  const amount = { refund: 1, total: 990, currency: 'CNY' }
+  it.each(['processing', 'abnormal', 'succeeded', 'closed', 'refused', 'rejected', 'returned_to_merchant'] as const)(
+    'is asked about at WeChat when it is %s: that may know otherwise',
+    async (state) => {
+      const refund = { ...refundSample(`WONDERS-${state}`, { ...paymentSample('tx1'), amount }), state }
+      await store.refunds.insert(refund)
+      stage.on.checkRefund = async (key) => void (await store.refunds.noteAsked(key, at(5)))
+      const { status, body } = await stage.call('POST', `/v1/refunds/${refund.out_refund_no}/check`)
+      expect([status, body['last_check_time']]).toEqual([200, at(5)])
+    },
+  )
 })

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { newDifference } from '../../../activities/bill/differences.ts'
+import type { ProblemBody } from '../../../api/http/problem.ts'
 import { preview_shape } from '../../../api/v1/bills/preview.ts'
 import { difference_shape } from '../../../api/v1/bills/shape.ts'
 import { newReconciliation } from '../../../domain/bill/reconciliation.ts'
@@ -285,6 +286,39 @@ describe('a person', () => {
     expect(zh.body.detail).toContain('订单金额也不一致')
     expect((await resolve(await noted('malformed'), { action: 'check' })).body.detail).toContain('cannot be asked')
   })
+
+  it('is told an action that is left, of its kind and in its state', async () => {
+    for (const kind of difference_kinds) {
+      const difference = await noted(kind)
+      for (const action of ['check', 'refund', 'accept_wechat']) {
+        const refund = action === 'refund' ? { refund: { out_refund_no: newNumber('R') } } : {}
+        const { status, body } = await resolve(difference, { action, preview: true, ...refund })
+        if (status === 200) continue
+        expect([status, body.code], `${action} of ${kind}`).toEqual([409, 'difference_action'])
+        const left = await resolve(difference, { action: body['instead'], preview: true })
+        expect(left.status, `${String(body['instead'])} in place of ${action} of ${kind}`).toBe(200)
+      }
+    }
+    const over = await noted('missing_there')
+    await moved(over, 'vanished')
+    expect((await resolve(over, { action: 'accept_wechat' })).body.code).toBe('difference_state')
+  })
+
+  it.each([' ', '\u3000', '\u00a0\u2003', '\u200b', '\u202e'])(
+    'takes no reason, owner or note of %j',
+    async (blank) => {
+      const difference = await noted('number')
+      const reasoned = await resolve(difference, { action: 'ignore', reason: blank })
+      const written = await stage.call<ProblemBody>('PATCH', `/v1/differences/${difference.id}`, {
+        body: { owner: blank, note: blank },
+      })
+      const fieldsOf = ({ errors }: ProblemBody) => errors.map(({ field, code }) => `${field} ${code}`)
+      expect([reasoned, written].map(({ status, body }) => [status, ...fieldsOf(body)])).toEqual([
+        [400, '/reason blank'],
+        [400, '/owner blank', '/note blank'],
+      ])
+    },
+  )
 
   it('is not enough above the merchant’s limit, and the same person is no second one', async () => {
     await limited(9)

@@ -28,10 +28,13 @@ interface List<T> {
   next_cursor: string | null
 }
 
+/** An order that is paid and shipped, both of whose events can be read: they are derived right after its states. */
 async function fulfilled(): Promise<OrderKey> {
   const order = await stage.ordered()
   stage.pay(order)
   await stage.reaches(order, 'fulfilled')
+  const told = () => stage.store.events.ofOrder(order.mchid, order.out_trade_no)
+  await until('both events', async () => (await told()).length === 2)
   return order
 }
 
@@ -39,10 +42,7 @@ describe('the events of an order', () => {
   it('are told in their order, each with the state at its time and its deliveries', async () => {
     const { out_trade_no } = await fulfilled()
     const path = `/v1/events?out_trade_no=${out_trade_no}&order=asc`
-    const events = await until('both events', async () => {
-      const { body } = await stage.call<List<EventAnswer>>('GET', path)
-      return body.data.length === 2 ? body.data : null
-    })
+    const { data: events } = (await stage.call<List<EventAnswer>>('GET', path)).body
     expect(events.map(({ type, sequence, data }) => [type, sequence, data.order.state])).toEqual([
       ['order.paid', 1, 'paid'],
       ['order.fulfilled', 2, 'fulfilled'],

@@ -79,6 +79,13 @@ const recordOf = async (out_trade_no: string) => {
 }
 
 describe('an order of a method', () => {
+  it('tells WeChat Pay the payer’s address as IPv4 where it is, though Node has it mapped into IPv6', async () => {
+    const request = tea('MWEB', { scene_info: scene('::ffff:203.0.113.7') })
+    await post(request)
+    const { wechat_request } = await recordOf(request.out_trade_no)
+    expect(JSON.parse(wechat_request.body)).toMatchObject({ scene_info: { payer_client_ip: '203.0.113.7' } })
+  })
+
   it.each([
     ['JSAPI without a payer', tea('JSAPI', { payer: undefined }), ['/payer', 'openid_missing']],
     ['NATIVE with a payer', tea('NATIVE', { payer: { openid } }), ['/payer', 'openid_unwanted']],

@@ -15,8 +15,13 @@ afterAll(async () => {
   await stage.close()
 })
 
+const pathOf = (order: Pick<OrderKey, 'out_trade_no'>, what: string) =>
+  `/v1/orders/${encodeURIComponent(order.out_trade_no)}/${what}`
+/** Until it is decided: a busy machine answers first that it is not. */
 const ask = (order: Pick<OrderKey, 'out_trade_no'>, what: string, body?: unknown) =>
-  stage.call<OrderView & ProblemBody>('POST', `/v1/orders/${encodeURIComponent(order.out_trade_no)}/${what}`, body)
+  stage.insist<OrderView & ProblemBody>('POST', pathOf(order, what), body)
+const askOnce = (order: Pick<OrderKey, 'out_trade_no'>, what: string, body?: unknown) =>
+  stage.call<OrderView & ProblemBody>('POST', pathOf(order, what), body)
 
 async function paidOrder(): Promise<OrderKey> {
   const order = await stage.ordered()
@@ -48,7 +53,7 @@ describe.concurrent('closing', () => {
     const order = await stage.ordered()
     const { out_trade_no } = order
     const { fault_id } = stage.simulator.control.addFault({ operation: 'query', fault: '500', out_trade_no })
-    const { status, body } = await ask(order, 'close')
+    const { status, body } = await askOnce(order, 'close')
     expect([status, body.state]).toEqual([202, 'closing'])
     stage.simulator.control.removeFaults(fault_id)
   })
@@ -72,10 +77,15 @@ describe.concurrent('asking WeChat now', () => {
   })
 
   it('answers the last answer when asked again within five seconds', async () => {
-    const order = await stage.ordered()
-    const first = await ask(order, 'check')
-    const again = await ask(order, 'check')
-    expect(first.body.last_check_time).not.toBeNull()
+    /** Asked twice; null: on a busy machine WeChat was not heard in time, or the five seconds were over meanwhile. */
+    const twice = async () => {
+      const order = await stage.ordered()
+      const first = await ask(order, 'check')
+      const again = await ask(order, 'check')
+      const { last_check_time } = first.body
+      return last_check_time !== null && Date.now() - milliseconds(last_check_time) < 5_000 && { order, first, again }
+    }
+    const { order, first, again } = await until('both were asked in time', twice)
     expect(again.body.last_check_time).toBe(first.body.last_check_time)
     expect(callsOf(stage, order, 'query')).toHaveLength(1)
   })
@@ -138,7 +148,8 @@ describe('while no worker is there', () => {
 
   it.concurrent('a fulfilment is kept and a close is not promised', async () => {
     const begun = Date.now()
-    const [kept, unpromised] = await Promise.all([ask(paid, 'fulfilment', { result: 'fulfilled' }), ask(open, 'close')])
+    const words = { result: 'fulfilled' }
+    const [kept, unpromised] = await Promise.all([askOnce(paid, 'fulfilment', words), askOnce(open, 'close')])
     expect([kept.status, kept.body.state]).toEqual([202, 'paid'])
     expect([unpromised.status, unpromised.body.code, unpromised.body.retryable]).toEqual([503, 'unavailable', true])
     const [evidence] = await stage.store.evidence.findUnapplied({

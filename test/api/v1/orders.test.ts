@@ -12,6 +12,8 @@ afterAll(async () => {
 })
 
 const post = (body: unknown) => stage.call<OrderView & ProblemBody>('POST', '/v1/orders', body)
+/** On a busy machine the code comes only after the first answer, and a repeat of it tells. */
+const decided = (body: unknown) => stage.insist<OrderView & ProblemBody>('POST', '/v1/orders', body)
 const tea = (more: object = {}) => ({
   out_trade_no: stage.number(),
   description: '龙井茶',
@@ -25,8 +27,8 @@ const fieldsOf = ({ errors }: ProblemBody) => errors.map(({ field }) => field)
 describe('a new order', () => {
   it('is answered with a code that can be scanned and a page that shows it', async () => {
     const request = tea({ reference: 'sale-1', attach: 'shelf 4', metadata: { cart: '17' } })
-    const { status, body } = await post(request)
-    expect(status).toBe(201)
+    const { status, headers, body } = await decided(request)
+    expect(status).toBe(headers.get('weft-replay') === null ? 201 : 200)
     expect(body).toMatchObject({
       object: 'order',
       mchid: stage.mchid,
@@ -65,7 +67,7 @@ describe('a new order', () => {
   })
 
   it('is shown at the same address with its timeline, and in the list', async () => {
-    const { body } = await post(tea({ reference: 'sale-2' }))
+    const { body } = await decided(tea({ reference: 'sale-2' }))
     const one = await stage.call('GET', `/v1/orders/${body.out_trade_no}`)
     expect(one.status).toBe(200)
     expect(one.body).toMatchObject({
@@ -109,6 +111,8 @@ describe('a new order', () => {
     ],
     ['an attachment of 180 bytes', { attach: '茶'.repeat(60) }, '/attach'],
     ['an address of 516 bytes', { return_url: `https://shop.example/${'茶'.repeat(165)}` }, '/return_url'],
+    ['an address with a line break, which browsers leave out', { return_url: 'https://shop.example/\nback' }, '/return_url'],
+    ['an address with a blank before it', { return_url: ' https://shop.example/back' }, '/return_url'],
     ['a description of 129 bytes', { description: '茶'.repeat(43) }, '/description'],
     ['more than a hundred million yuan', { amount: { total: 10_000_000_001 } }, '/amount/total'],
     [
@@ -136,8 +140,12 @@ describe('a new order', () => {
     const { out_trade_no } = request
     stage.simulator.control.addFault({ operation: 'place', fault: 'PARAM_ERROR', out_trade_no })
     const { status, body } = await post(request)
-    expect([status, body.code]).toEqual([422, 'wechat_refused'])
-    expect(body.wechat).toMatchObject({ code: 'PARAM_ERROR' })
+    await stage.reaches({ mchid: stage.mchid, out_trade_no }, 'failed')
+    if (status !== 202) {
+      // On a busy machine it is refused only after the answer.
+      expect([status, body.code]).toEqual([422, 'wechat_refused'])
+      expect(body.wechat).toMatchObject({ code: 'PARAM_ERROR' })
+    }
     const again = await post(request)
     expect([again.status, again.body.state]).toEqual([200, 'failed'])
   })
@@ -160,7 +168,7 @@ describe('a new order', () => {
 describe('the same order sent again', () => {
   it('is answered with the order as it is, however its JSON is written', async () => {
     const request = tea({ reference: null, metadata: { a: '1', b: '2' } })
-    const first = await post(request)
+    const first = await decided(request)
     const { out_trade_no, description, amount } = request
     const again = await post({ metadata: { b: '2', a: '1' }, amount, description, out_trade_no })
     expect(again.status).toBe(200)
@@ -185,9 +193,13 @@ describe('the same order sent again', () => {
   it('at the same moment, many times, makes one order and one code', async () => {
     const request = tea()
     const answers = await Promise.all(Array.from({ length: 15 }, () => post(request)))
-    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
+    const made = answers.filter(({ headers }) => headers.get('weft-replay') === null)
+    // 202: its code came only after the answer.
+    expect(made.map(({ status }) => (status === 202 ? 201 : status))).toEqual([201])
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(14)
-    expect(new Set(answers.map(({ body }) => body.code_url)).size).toBe(1)
+    await stage.reaches({ mchid: stage.mchid, out_trade_no: request.out_trade_no }, 'awaiting_payment')
+    const { code_url } = (await decided(request)).body
+    expect(new Set(answers.map(({ body }) => body.code_url ?? code_url))).toEqual(new Set([code_url]))
   })
 })
 

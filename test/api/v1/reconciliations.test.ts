@@ -13,7 +13,8 @@ const stage = await playApi(memoryStore(sealer))
 afterAll(() => stage.close())
 
 const day_ms = 86_400_000
-const daysAgo = (days: number) => beijingDay(Date.now() - days * day_ms)
+const begun_ms = Date.now() // over midnight the same day is asked for
+const daysAgo = (days: number) => beijingDay(begun_ms - days * day_ms)
 const begin = (day: string, key = stage.key) => stage.call('POST', `/v1/reconciliations/${day}`, undefined, { key })
 const begun = () => stage.given.filter(({ command }) => command === 'startDay').map(({ arguments: [day] }) => day)
 
@@ -35,7 +36,7 @@ describe('a day that is to be looked at over HTTP', () => {
     stage.ahead_ms = to_midnight() - 5_000
     const refused = await begin(today)
     expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
-    expect(refused.body.errors).toMatchObject([{ field: '/bill_date', code: 'day_over' }])
+    expect(refused.body.errors).toMatchObject([{ field: '/path/bill_date', code: 'day_over' }])
     expect(begun()).toEqual([])
     stage.ahead_ms = to_midnight()
     expect((await begin(today)).status).toBe(202)
@@ -48,7 +49,7 @@ describe('a day that is to be looked at over HTTP', () => {
     expect((await begin(day)).status).toBe(202)
     stage.ahead_ms = gone_ms - Date.now()
     const refused = await begin(day)
-    expect(refused.body.errors).toMatchObject([{ field: '/bill_date', code: 'day_gone' }])
+    expect(refused.body.errors).toMatchObject([{ field: '/path/bill_date', code: 'day_gone' }])
     expect(begun()).toHaveLength(1)
   })
 

@@ -17,7 +17,7 @@ import type { BillRecord, ReconciliationRecord } from '../../../domain/bill/reco
 import { flawOf } from '../../../domain/bill/flaw.ts'
 import { feeText } from '../../../domain/money.ts'
 import { createStatementReader } from '../../../wechat/statement/reader.ts'
-import { layouts } from '../../wechat/statement/file.ts'
+import { layouts, line } from '../../wechat/statement/file.ts'
 import { daySample, differenceSample } from './billsample.ts'
 
 const hostile = differenceSample({
@@ -178,6 +178,30 @@ describe('a statement as CSV', () => {
     expect(text).toContain(`,"found","${bill_time.slice(0, 19).replace('T', ' ')}",,"Weft",`)
   })
 
+  it('says by whom and why a difference is what it is, whatever was noted since, in the reader’s language', async () => {
+    const [first] = differenceSample().timeline
+    if (first === undefined) throw new Error('no entry')
+    const entry = (given: object) => ({ ...first, ...given })
+    const person = { kind: 'merchant', id: 'key_1' } as const
+    const ignored = entry({ event: 'ignored', from: 'open', to: 'ignored', actor: person, reason: 'case 8812' })
+    const noted = entry({ event: 'noted', from: 'ignored', to: 'ignored', actor: person, reason: 'a note' })
+    const text = await csvOf(daySample(), 'en', differenceSample({ state: 'ignored', timeline: [ignored, noted] }))
+    expect(text).toMatch(/"ignored","[^"]*","case 8812","merchant key_1"/)
+    const reason = 'it is in the bill of 2026-11-23'
+    const healed = entry({
+      event: 'vanished',
+      from: 'waiting',
+      to: 'healed',
+      actor: { kind: 'wechat', id: null },
+      reason,
+    })
+    const of_weft = differenceSample({ state: 'healed', timeline: [healed] })
+    expect(await csvOf(daySample(), 'zh-CN', of_weft)).toContain('"在 2026-11-23 的账单中"')
+    expect(await csvOf(daySample(), 'en', of_weft)).toContain(`"${reason}"`)
+    const of_person = differenceSample({ timeline: [{ ...ignored, reason }] })
+    expect(await csvOf(daySample(), 'zh-CN', of_person)).toContain(`"${reason}"`)
+  })
+
   it('says in Chinese too why a line cannot be read, whatever the reason', () => {
     const header = layouts.ALL.columns.join(',')
     const footer = layouts.ALL.summary_columns.join(',')
@@ -190,6 +214,10 @@ describe('a statement as CSV', () => {
       `${header.replace('订单金额', '别的')}\r\n\`1\r\n`,
       `${header}\r\n\`1\r\n${`${'y'.repeat(20_000)}\r\n`.repeat(5)}`,
       `${header}\r\n${layouts.ALL.columns.map(() => '`?').join(',')}\r\n`,
+      ...[{ 微信退款单号: '5030' }, { 退款金额: '0.01' }, { 交易状态: 'REFUND' }].map(
+        (change) => `${header}\r\n${line(layouts.ALL.columns, change)}\r\n`,
+      ),
+      `${layouts.SUCCESS.columns.join(',')}\r\n${line(layouts.SUCCESS.columns, { 交易状态: 'REVOKED' })}\r\n`,
     ]
     const reasons = new Set<string>()
     for (const file of files) {
@@ -201,7 +229,7 @@ describe('a statement as CSV', () => {
     }
     const untold = [...reasons].filter((reason) => fieldText(reason, 'zh-CN') === reason)
     expect(untold).toEqual([])
-    expect(reasons.size, [...reasons].join('; ')).toBeGreaterThanOrEqual(10)
+    expect(reasons.size, [...reasons].join('; ')).toBeGreaterThanOrEqual(14)
   })
 
   it('of a day that has not ended says so, and claims nothing', async () => {

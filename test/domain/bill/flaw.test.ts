@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { distinctFlaws, flaw_codes, flaw_texts, flawOf, flawText, flawView } from '../../../domain/bill/flaw.ts'
 import type { DayFlaw } from '../../../domain/bill/flaw.ts'
 import { resultText } from '../../../domain/bill/reconciliation.ts'
-import { daySample } from '../../api/v1/billsample.ts'
+import { damage_samples, daySample } from '../../api/v1/billsample.ts'
 
 /** The values that a text speaks of. */
 const namesIn = (text: string) => [...text.matchAll(/\{(\w+)(?::\w+)?\}/g)].map(([, name]) => name).sort()
@@ -16,6 +16,12 @@ describe('a flaw', () => {
     const values: Record<string, number> = Object.fromEntries(namesIn(en).map((name) => [name ?? '', 7]))
     for (const language of ['en', 'zh-CN'] as const)
       expect(flawText(flawOf(code, values, 'fundflow'), language)).not.toMatch(/[{}–]|undefined/)
+  })
+
+  it.each(Object.values(damage_samples))('says in Chinese why an original is lost: %s', (why) => {
+    const lost = flawOf('original_lost', { type: 'trade', why })
+    expect(flawText(lost)).toContain(why)
+    expect(flawText(lost, 'zh-CN')).not.toMatch(/\b(its|it|is|was|of|since|when)\b/)
   })
 
   it('has its amounts in yuan, its words in the reader’s language, and the bill that it is of', () => {

@@ -72,6 +72,8 @@ describe('a movement of the fund flow', () => {
     ['退款', { ...out, business_no: 'r1' }, ['wechat.refund_transit/r1 990']],
     ['退款关闭', { business_no: 'r1' }, ['wechat.refund_transit/r1 -990']],
     ['退还交易手续费', { business_no: 'r1', amount: 6 }, ['fee.clearing/r1 -6']],
+    ['手续费', { ...out, amount: 6 }, ['fee.clearing/tx 6']],
+    ['手续费', { business_no: 'r1', amount: 6 }, ['fee.clearing/r1 -6']],
     ['退款退回', { business_no: 'r1' }, ['merchant.bank/- -990']],
     ['提现', { ...out, business_no: null }, ['merchant.bank/- 990']],
     ['充值', { business_no: null }, ['merchant.bank/- -990']],

@@ -59,8 +59,8 @@ describe('a database that is away for a minute', () => {
     await until('every payment is durable somewhere', () =>
       paid.every((order) => attemptsFor(order).some(({ status }) => status === 204)),
     )
-    const durations = paid.flatMap(attemptsFor).map(({ duration_ms }) => duration_ms)
-    expect(Math.max(...durations)).toBeLessThan(5_000)
+    // WeChat's five seconds are the simulator's, by a timer set as it sends.
+    expect(paid.flatMap(attemptsFor).filter(({ error }) => error === 'no answer in time')).toEqual([])
 
     // An order of other records goes all its way, in the same namespace.
     const elsewhere = await neighbour.ordered()

@@ -9,8 +9,6 @@ import { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
 import { Wire } from '../../stage/wire.ts'
 
-/** What WeChat gives a notification before it counts as not heard. */
-const answer_limit_ms = 5_000
 describe('a notification', () => {
   let servers: OwnServers
   let stage: Stage
@@ -42,6 +40,7 @@ describe('a notification', () => {
 
   const attemptsFor = (order: OrderKey) =>
     stage.simulator.control.view(order.mchid, order.out_trade_no).notifications.flatMap(({ attempts }) => attempts)
+  /** In time, or it has no status: the simulator hangs up after WeChat's five seconds, by a timer set as it sends. */
   const firstAnswer = (order: OrderKey) => until('the first notification is answered', () => attemptsFor(order)[0])
 
   async function endsFulfilled(order: OrderKey): Promise<void> {
@@ -55,9 +54,8 @@ describe('a notification', () => {
     const order = await stage.ordered()
     servers.temporal.kill()
     stage.pay(order)
-    const { status, duration_ms } = await firstAnswer(order)
+    const { status } = await firstAnswer(order)
     expect(status).toBe(204)
-    expect(duration_ms).toBeLessThan(answer_limit_ms)
     const [evidence] = await stage.store.evidence.ofOrder(order.mchid, order.out_trade_no)
     expect(evidence).toMatchObject({ kind: 'notification', verdict: 'verified', outcome: null })
     expect((await stage.record(order)).state).toBe('awaiting_payment')
@@ -80,9 +78,8 @@ describe('a notification', () => {
     const order = await stage.ordered()
     servers.database.kill()
     stage.pay(order)
-    const { status, duration_ms } = await firstAnswer(order)
+    const { status } = await firstAnswer(order)
     expect(status).toBe(204)
-    expect(duration_ms).toBeLessThan(answer_limit_ms)
     const { events } = await stage.run(order).fetchHistory()
     const signal = events?.find(
       ({ workflowExecutionSignaledEventAttributes }) => workflowExecutionSignaledEventAttributes,
@@ -104,9 +101,8 @@ describe('a notification', () => {
     servers.temporal.kill()
     servers.database.kill()
     stage.pay(order)
-    const { status, duration_ms } = await firstAnswer(order)
+    const { status } = await firstAnswer(order)
     expect(status).toBe(500)
-    expect(duration_ms).toBeLessThan(answer_limit_ms)
     await Promise.all([servers.temporal.restart(), servers.database.restart()])
     await endsFulfilled(order)
     expect(attemptsFor(order).at(-1)?.status).toBe(204)
@@ -146,13 +142,12 @@ describe('a server that is silent: it takes what is sent, and never answers', ()
       const order = await stage.ordered()
       wire.hold()
       stage.pay(order)
-      const { status, duration_ms } = await until(
+      const { status } = await until(
         'the notification is answered',
         () => stage.simulator.control.view(order.mchid, order.out_trade_no).notifications[0]?.attempts[0],
       )
       expect(status).toBe(204)
-      expect(duration_ms).toBeLessThan(answer_limit_ms)
-      void wire.release() // all that was sent arrives now, late
+        void wire.release() // all that was sent arrives now, late
       const record = await stage.reaches(order, 'fulfilled')
       expect(record.payment?.found_by).toBe('notification')
       await stage.rests(order)

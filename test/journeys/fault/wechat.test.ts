@@ -75,12 +75,10 @@ describe('while WeChat Pay misbehaves', () => {
       description: '龙井茶',
       amount: { total: 1 },
     })
+    expect((await stage.reaches(order, 'failed')).failure).toMatchObject({ code: 'RULE_LIMIT', number_taken: false })
+    if (status === 202) return // on a busy machine it is refused only after the answer
     expect([status, body.code]).toEqual([422, 'wechat_refused'])
     expect(body).toMatchObject({ wechat: { code: 'RULE_LIMIT', status: expect.any(Number) as number } })
-    expect(await stage.record(order)).toMatchObject({
-      state: 'failed',
-      failure: { code: 'RULE_LIMIT', number_taken: false },
-    })
   })
 
   // Once: the call itself goes out again, and what the repeat is told says nothing of the first. Twice: the next call.

@@ -203,8 +203,8 @@ describe('what a person decides, or nobody:', () => {
       await stage.refundReaches(number, 'rejected')
       const other = await approve(number, 'approve', second)
       expect([other.status, other.body]).toMatchObject([409, { code: 'already_decided' }])
-      const small = await stage.refund({ out_trade_no: order.out_trade_no, amount: { refund: 500 } })
-      await stage.refundReaches(small.body.out_refund_no, 'succeeded')
+      const small = await stage.refunding({ out_trade_no: order.out_trade_no, amount: { refund: 500 } })
+      await stage.refundReaches(small, 'succeeded')
       expect(stage.wechat.calls.filter(({ out_refund_no }) => out_refund_no === number)).toEqual([])
       const books = { sales: -490, 'wechat.pending': 990, 'wechat.refund_transit': -500 }
       await expectBook(stage, order, books)

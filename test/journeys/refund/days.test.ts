@@ -112,7 +112,7 @@ describe('over days, a refund', () => {
     const abnormal = await stage.refundReaches(refund.out_refund_no, 'abnormal')
     expect(abnormal.attention?.code).toBe('refund_abnormal')
     await until('the merchant is told', () => stage.shop.typesOf(order.out_trade_no).includes('refund.abnormal'))
-    await days.pass(7 * day)
+    await days.pass(7 * day + 5 * minute) // a busy machine is a little late with each of them
     const questions = momentsOf(order, 'query_refund')
     expect(questions).toHaveLength(1 + 28)
     expectEvery(6 * hour, gapsOf(questions))
@@ -180,9 +180,14 @@ describe('over days, a refund', () => {
   it('waits for WeChat’s minute after another one of the same payment, and no longer', async () => {
     const order = await sold()
     const numbers = [await asked(order), await asked(order), await asked(order)]
-    await until('the first is with WeChat', () => callsOf(stage, order, 'refund').length === 1)
-    await days.pass(59 * second)
-    expect(callsOf(stage, order, 'refund')).toHaveLength(1)
+    const [begun = 0] = await until('the first is with WeChat', () => {
+      const moments = momentsOf(order, 'refund')
+      return moments.length > 0 && moments
+    })
+    // On a busy machine some of it is over before the third was asked for.
+    await days.clock.refresh()
+    await days.pass(Math.max(0, begun + 59 * second - days.clock.now()))
+    expect(momentsOf(order, 'refund').filter((moment) => moment < begun + minute)).toEqual([begun])
     await days.pass(4 * minute)
     const sent = callsOf(stage, order, 'refund')
     expect(sent.map(({ status }) => status)).toEqual([200, 200, 200])

@@ -323,5 +323,5 @@ describe('an order whose facts, commands, failures and timers come in any order'
       }),
       { numRuns: Number(process.env.WEFT_TEST_STORIES ?? 180) },
     )
-  }, 120_000)
+  })
 })

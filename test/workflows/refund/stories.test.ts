@@ -653,5 +653,5 @@ describe('refunds of an order whose requests, outcomes, failures and timers come
         endOnFailure: true,
       },
     )
-  }, 300_000)
+  })
 })
