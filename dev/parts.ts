@@ -27,6 +27,7 @@ import { PhoneWindows } from './phone.ts'
 import type { StartPorts } from './ports.ts'
 import { phoneNotes } from './proofs.ts'
 import { reasonOf } from './servers/search.ts'
+import type { Progress } from './servers/search.ts'
 import { startDatabase, startTemporal } from './servers/servers.ts'
 import type { DatabaseServer, TemporalServer } from './servers/servers.ts'
 import { startShop } from './shop/shop.ts'
@@ -39,9 +40,8 @@ export interface StartContext {
   environment: Record<string, string | undefined>
   running: StartedParts
   log: (service: string) => Logger
+  progress: Progress
 }
-
-const printLine = (line: string): void => void process.stdout.write(`${line}\n`)
 
 /** Brings everything up and answers the banner. */
 export async function startAll(surroundings: StartContext): Promise<string> {
@@ -92,7 +92,7 @@ export async function startAll(surroundings: StartContext): Promise<string> {
   })
 }
 
-async function openTemporal({ folder, ports, environment, running }: StartContext): Promise<TemporalServer> {
+async function openTemporal({ folder, ports, environment, running, progress }: StartContext): Promise<TemporalServer> {
   const attributes = Object.values(search_attributes).map(({ name }) => [name, 'Keyword'] as const)
   const configured = process.env.TEMPORAL_ADDRESS ? readConfig(environment).temporal : null
   if (configured) await Promise.all([ports.temporal.release(), ports.temporal_ui.release()])
@@ -101,20 +101,20 @@ async function openTemporal({ folder, ports, environment, running }: StartContex
     port: ports.temporal,
     ui_port: ports.temporal_ui,
     search_attributes: Object.fromEntries(attributes),
-    progress: printLine,
+    progress,
     ...(configured && { configured }),
   })
   running.add('Temporal', 15_000, () => temporal.stop())
   return temporal
 }
 
-async function openDatabase({ folder, ports, running }: StartContext): Promise<DatabaseServer> {
+async function openDatabase({ folder, ports, running, progress }: StartContext): Promise<DatabaseServer> {
   const uri = process.env.MONGODB_URI
   if (uri) await ports.database.release()
   const database = await startDatabase({
     data_dir: folder.database,
     port: ports.database,
-    progress: printLine,
+    progress,
     ...(uri && { uri }),
   })
   running.add('database', 15_000, () => database.stop())

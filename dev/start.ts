@@ -38,7 +38,7 @@ async function main(): Promise<void> {
       'Starting Temporal, the database, WeChat Pay and Weft: about 15 s, longer where they must be fetched first',
     )
     const { startAll } = await import('./parts.ts') // only now: to load it takes longer than to refuse a start
-    printLine(`\n${await startAll({ folder, ports, environment, running, log })}`)
+    printLine(`\n${await startAll({ folder, ports, environment, running, log, progress: printLine })}`)
   } catch (error) {
     if (!running.isEnding) await end(error)
   }

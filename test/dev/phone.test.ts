@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { PhoneWindows } from '../../dev/phone.ts'
-import { startSimulator } from '../../simulator/main.ts'
+import { startSimulator } from '../stage/simulator.ts'
 import { Client, makeMerchant, numbering } from '../simulator/client.ts'
 
 const simulator = await startSimulator({ port: 0, probe_rate: 0, loopback_payer: 'allow' })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Formatter, Rsa, Wechatpay } from 'wechatpay-axios-plugin'
-import { startSimulator } from '../../simulator/main.ts'
+import { startSimulator } from '../stage/simulator.ts'
 import { Client, makeMerchant, numbering } from './client.ts'
 
 const simulator = await startSimulator({ port: 0, probe_rate: 0 })

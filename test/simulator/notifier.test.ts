@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startSimulator } from '../../simulator/main.ts'
+import { startSimulator } from '../stage/simulator.ts'
 import { retry_delays_ms } from '../../simulator/notifier.ts'
 import { until } from '../stage/until.ts'
 import { Client, makeMerchant, numbering, startReceiver } from './client.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { beijingDay } from '../../domain/calendar.ts'
-import { startSimulator } from '../../simulator/main.ts'
+import { startSimulator } from '../stage/simulator.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { until } from '../stage/until.ts'
 import { Client, control, makeMerchant, numbering, startReceiver } from './client.ts'

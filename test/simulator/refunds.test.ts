@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { startSimulator } from '../../simulator/main.ts'
+import { startSimulator } from '../stage/simulator.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { Client, makeMerchant, numbering } from './client.ts'
 import type { Answer } from './client.ts'

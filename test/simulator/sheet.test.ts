@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startSimulator } from '../../simulator/main.ts'
+import { startSimulator } from '../stage/simulator.ts'
 import type { SheetRequest } from '../../simulator/sheet.ts'
 import { Client, control, makeMerchant, numbering } from './client.ts'
 

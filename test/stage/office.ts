@@ -8,7 +8,6 @@ import type { DifferenceRecord } from '../../domain/bill/difference.ts'
 import { dayRange } from '../../domain/bill/reconciliation.ts'
 import { GeneratedDay } from '../../simulator/bills/generator.ts'
 import type { GeneratedDayOptions, GeneratedKind } from '../../simulator/bills/generator.ts'
-import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { createSealer } from '../../store/sealer.ts'
 import { openStore } from '../../store/store.ts'
@@ -17,7 +16,7 @@ import { Client, makeMerchant } from '../simulator/client.ts'
 import { merchantSample, orderSample } from '../store/samples.ts'
 import type { ClerkOrder } from './clerk.ts'
 import { endWithThisProcess } from './guard.ts'
-import { pairsInTurn } from './keys.ts'
+import { startSimulator } from './simulator.ts'
 import { until } from './until.ts'
 
 const mchid = '1900000001'
@@ -81,8 +80,7 @@ export class Office {
     const store = await openStore({ uri, database, sealer, answer_within_ms: 30_000 })
     for (const some of [store.payments, store.refunds]) await some.ensureIndexes()
     const clock = new RunningClock(noon_after)
-    const surroundings = { now: clock.now, makeKeyPair: pairsInTurn() }
-    const simulator = await startSimulator({ port: 0, probe_rate: 0 }, surroundings)
+    const simulator = await startSimulator({ port: 0, probe_rate: 0 }, { now: clock.now })
     const merchant = makeMerchant(mchid)
     const { wechatpay_public_key_id: public_key_id, wechatpay_public_key: public_key } = await new Client(
       simulator.url,

@@ -20,7 +20,6 @@ import { createLogger, silentLogger } from '../../runtime/logger.ts'
 import { connectTemporal } from '../../runtime/temporal.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 import type { PayRequest, StateView } from '../../simulator/control.ts'
-import { startSimulator } from '../../simulator/main.ts'
 import type { Simulator } from '../../simulator/main.ts'
 import { publicId } from '../../store/ids.ts'
 import { createSealer } from '../../store/sealer.ts'
@@ -28,10 +27,10 @@ import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import { startWorker } from '../../worker/main.ts'
 import type { RunningWorker, WorkerParts } from '../../worker/main.ts'
-import { pairsInTurn } from './keys.ts'
 import { MerchantDouble } from './merchant.ts'
 import type { OracleDecision } from './oracle.ts'
 import { expectAuditClean, expectOracleAgrees } from './proof.ts'
+import { startSimulator } from './simulator.ts'
 import { shareWorkflowThread } from './thread.ts'
 import { until } from './until.ts'
 
@@ -107,7 +106,7 @@ export class Stage {
     const refund_spacing_ms = Math.floor(60_000 / (options.time_scale ?? 1))
     const simulator = await startSimulator(
       { port: 0, probe_rate: 0, time_scale: 20, refund_spacing_ms, ...options.simulator },
-      { now, makeKeyPair: pairsInTurn() },
+      { now },
     )
     const shop = await new MerchantDouble(now).open()
     const port = await freePort()

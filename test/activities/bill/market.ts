@@ -20,14 +20,13 @@ import type { OrderKey } from '../../../domain/ids.ts'
 import { default_policy } from '../../../domain/policy.ts'
 import { silentLogger } from '../../../runtime/logger.ts'
 import type { RunStarter } from '../../../runtime/runs.ts'
-import { startSimulator } from '../../../simulator/main.ts'
+import { startSimulator } from '../../stage/simulator.ts'
 import type { Simulator } from '../../../simulator/main.ts'
 import type { Store } from '../../../store/store.ts'
 import { createAccounts } from '../../../wechat/accounts.ts'
 import { createDispatcher } from '../../../wechat/connection.ts'
 import { queryOrder } from '../../../wechat/payments.ts'
 import { Client, makeMerchant, numbering } from '../../simulator/client.ts'
-import { pairsInTurn } from '../../stage/keys.ts'
 import { memoryStore } from '../../stage/memory.ts'
 import { freshStore, sealerOf } from '../../store/database.ts'
 import { closeAsked, closedAtWeChat, merchantSample, orderSample } from '../../store/samples.ts'
@@ -104,7 +103,7 @@ export class Market {
     const { store, drop } = where === 'database' ? await freshStore() : { store: memoryStore(sealer), drop: nothing }
     const clock = { now_ms: dayRange(bill_date).from_ms + 10 * hour }
     const now = () => clock.now_ms
-    const simulator = await startSimulator({ port: 0, probe_rate: 0 }, { now, makeKeyPair: pairsInTurn() })
+    const simulator = await startSimulator({ port: 0, probe_rate: 0 }, { now })
     const merchant = makeMerchant(mchid)
     const client = new Client(simulator.url, merchant)
     const { wechatpay_public_key_id: public_key_id, wechatpay_public_key: public_key } = await client.register()

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { CheckoutRecord } from '../../../domain/checkout/record.ts'
-import { startSimulator } from '../../../simulator/main.ts'
+import { startSimulator } from '../../stage/simulator.ts'
 import { createDispatcher } from '../../../wechat/connection.ts'
 import { fetchOpenid, wechat_oauth } from '../../../wechat/openid.ts'
 import { agents } from '../../browser/agents.ts'

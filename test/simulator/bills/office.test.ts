@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { GeneratedDay } from '../../../simulator/bills/generator.ts'
 import type { FaultRequest } from '../../../simulator/faults.ts'
-import { startSimulator } from '../../../simulator/main.ts'
+import { startSimulator } from '../../stage/simulator.ts'
 import { Client, control, makeMerchant, numbering } from '../client.ts'
 import type { Answer } from '../client.ts'
 
