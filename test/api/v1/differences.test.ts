@@ -309,9 +309,8 @@ describe('a person', () => {
     async (blank) => {
       const difference = await noted('number')
       const reasoned = await resolve(difference, { action: 'ignore', reason: blank })
-      const written = await stage.call<ProblemBody>('PATCH', `/v1/differences/${difference.id}`, {
-        body: { owner: blank, note: blank },
-      })
+      const work = { owner: blank, note: blank }
+      const written = await stage.call<ProblemBody>('PATCH', `/v1/differences/${difference.id}`, work)
       const fieldsOf = ({ errors }: ProblemBody) => errors.map(({ field, code }) => `${field} ${code}`)
       expect([reasoned, written].map(({ status, body }) => [status, ...fieldsOf(body)])).toEqual([
         [400, '/reason blank'],
