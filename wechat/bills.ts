@@ -149,16 +149,17 @@ function tooLarge(): WeChatPayError {
 const gzip_mark = Buffer.from([0x1f, 0x8b])
 
 /** Whether bytes are gzip, by their first two, since the headers of files say it or do not; and all of them. */
-async function firstTwo(source: AsyncGenerator<Buffer>): Promise<{ is_gzip: boolean; bytes: AsyncIterable<Buffer> }> {
+async function firstTwo(source: AsyncIterable<Buffer>): Promise<{ is_gzip: boolean; bytes: AsyncIterable<Buffer> }> {
+  const pieces = source[Symbol.asyncIterator]()
   let head = Buffer.alloc(0)
   while (head.length < gzip_mark.length) {
-    const next = await source.next()
+    const next = await pieces.next()
     if (next.done) break
     head = Buffer.concat([head, next.value])
   }
   async function* all(): AsyncGenerator<Buffer> {
     if (head.length > 0) yield head
-    yield* source
+    yield* { [Symbol.asyncIterator]: () => pieces }
   }
   return { is_gzip: head.subarray(0, 2).equals(gzip_mark), bytes: all() }
 }
