@@ -262,9 +262,7 @@ async function main(): Promise<void> {
   }
   const start = () => startApi({ config, log, process_metrics: true, on_failure })
   // All steps of close, each at its limit; an orchestrator kills after 60 s at the earliest.
-  const stepsOf = (api: RunningApi) => [
-    { name: 'api', limit_ms: config.drain_ms + 37_000, close: () => api.close() },
-  ]
+  const stepsOf = (api: RunningApi) => [{ name: 'api', limit_ms: config.drain_ms + 37_000, close: () => api.close() }]
   const steps = await startUntilSignal(start, stepsOf, log)
   endOnFailure(failed.signal, steps, log)
 }

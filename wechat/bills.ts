@@ -149,19 +149,23 @@ function tooLarge(): WeChatPayError {
 const gzip_mark = Buffer.from([0x1f, 0x8b])
 
 /** Whether bytes are gzip, by their first two, since the headers of files say it or do not; and all of them. */
-async function firstTwo(source: AsyncIterable<Buffer>): Promise<{ is_gzip: boolean; bytes: AsyncIterable<Buffer> }> {
-  const pieces = source[Symbol.asyncIterator]()
+async function firstTwo(body: AsyncIterable<Buffer>): Promise<{ is_gzip: boolean; bytes: AsyncIterable<Buffer> }> {
+  const source = piecesOf(body)
   let head = Buffer.alloc(0)
   while (head.length < gzip_mark.length) {
-    const next = await pieces.next()
+    const next = await source.next()
     if (next.done) break
     head = Buffer.concat([head, next.value])
   }
   async function* all(): AsyncGenerator<Buffer> {
     if (head.length > 0) yield head
-    yield* { [Symbol.asyncIterator]: () => pieces }
+    yield* source
   }
   return { is_gzip: head.subarray(0, 2).equals(gzip_mark), bytes: all() }
+}
+
+async function* piecesOf(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield* body
 }
 
 /** Bytes that begin as gzip and are none, or not to their end. */

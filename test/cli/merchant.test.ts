@@ -135,7 +135,11 @@ describe('a merchant’s file', () => {
     const file = merchantFile({ endpoints: [{ url, role: 'observer', event_types: ['order.closed'] }] })
     const id = (await apply(file)).endpoints[0]?.id ?? ''
     const deciding = { ...file, endpoints: [{ url, role: 'fulfilment' as const }] }
-    await store.endpoints.disable((await store.endpoints.findPublic(file.mchid, id))?._id ?? '', 'gone', new Date().toISOString())
+    await store.endpoints.disable(
+      (await store.endpoints.findPublic(file.mchid, id))?._id ?? '',
+      'gone',
+      new Date().toISOString(),
+    )
     expect(await mistakesOf(deciding)).toEqual([expect.stringContaining(`${id} is disabled (gone)`)])
     await store.endpoints.enable(file.mchid, id)
     expect((await apply(deciding)).endpoints).toMatchObject([{ id, role: 'fulfilment', secret: null }])
@@ -308,7 +312,11 @@ describe('a file with mistakes', () => {
     ],
     ['an endpoint in the clear', { endpoints: [{ url: 'http://shop.example.cn/weft' }] }, 'endpoints.0.url: nothing'],
     ['an endpoint inside', { endpoints: [{ url: 'https://[::7f00:1]/weft' }] }, 'endpoints.0.url: nothing is sent'],
-    ['an endpoint with a password', { endpoints: [{ url: 'https://me:pw@a.cn/' }] }, 'endpoints.0.url: nothing is sent'],
+    [
+      'an endpoint with a password',
+      { endpoints: [{ url: 'https://me:pw@a.cn/' }] },
+      'endpoints.0.url: nothing is sent',
+    ],
     [
       'more endpoints than a merchant may have',
       { endpoints: Array.from({ length: 17 }, (_, index) => ({ url: `https://o${index}.example.cn/` })) },

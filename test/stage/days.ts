@@ -43,6 +43,16 @@ export function expectMoments(moments: number[], planned: number[]): void {
   expect(off.filter((ms) => ms < -slack || ms > slack)).toEqual([])
 }
 
+/**
+ * The same of a plan whose waits each count from the attempt before: what the attempts themselves cost a busy machine adds
+ * up, and belongs to no wait.
+ */
+export function expectWaits(moments: number[], waits: number[]): void {
+  expect(moments).toHaveLength(waits.length + 1)
+  const off = waits.map((wait_ms, index) => (moments[index + 1] ?? 0) - (moments[index] ?? 0) - wait_ms)
+  expect(off.filter((ms) => ms < -1_000 || ms > slack)).toEqual([])
+}
+
 /** The server's clock as activities need it: read anew before each, and the same to the end of it. */
 export class SkippedClock {
   #ms = Date.now()

@@ -17,9 +17,8 @@ describe('a moment as WeChat Pay writes it', () => {
     expect([momentOf(text), timeOf(text)]).toEqual([beijing_noon, '2026-11-23T12:00:00.000+08:00'])
   })
 
-  it.each(['20261123120000', '2026-11-23', 'yesterday', '2026-13-41T00:00:00'])(
-    '%s is none',
-    (text) => expect([momentOf(text), time_text.safeParse(text).success]).toEqual([null, false]),
+  it.each(['20261123120000', '2026-11-23', 'yesterday', '2026-13-41T00:00:00'])('%s is none', (text) =>
+    expect([momentOf(text), time_text.safeParse(text).success]).toEqual([null, false]),
   )
 
   it.each(['9999-12-31T23:59:59-12:00', '9999-12-31T20:00:00Z', '0000-01-01T00:00:00+14:00'])(

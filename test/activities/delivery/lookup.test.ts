@@ -17,7 +17,8 @@ function told(resolvers: NameResolvers, name: string, options: { all?: boolean; 
 it('silent name servers keep one of the two ways by which all names are looked up, and no more', async () => {
   const waiting: string[] = []
   const find = createPublicLookup({
-    ask: (name) => (name === 'shop.example.cn' ? Promise.resolve([v4('8.8.8.8')]) : Promise.reject(new Error('silent'))),
+    ask: (name) =>
+      name === 'shop.example.cn' ? Promise.resolve([v4('8.8.8.8')]) : Promise.reject(new Error('silent')),
     askSystem: (name) => new Promise(() => waiting.push(name)),
   })
   const answered: string[] = []
@@ -40,8 +41,12 @@ it.each<[string, LookupAddress[]]>([
   ['IPv4 in IPv6', [v6('::7f00:1')]],
   ['the only one', [v4('169.254.169.254')]],
 ])('no name is called with an address inside: %s', async (_which, found) => {
-  expect(await told({ ask: () => Promise.resolve(found), askSystem: none }, 'a.cn')).toBe('the name has no public address')
-  expect(await told({ ask: none, askSystem: () => Promise.resolve(found) }, 'a.cn')).toBe('the name has no public address')
+  expect(await told({ ask: () => Promise.resolve(found), askSystem: none }, 'a.cn')).toBe(
+    'the name has no public address',
+  )
+  expect(await told({ ask: none, askSystem: () => Promise.resolve(found) }, 'a.cn')).toBe(
+    'the name has no public address',
+  )
 })
 
 it('is given as it is asked for: of one family, or the first', async () => {

@@ -6,7 +6,7 @@ import { endpointId, eventId } from '../../../domain/ids.ts'
 import type { OrderKey } from '../../../domain/ids.ts'
 import { publicId } from '../../../store/ids.ts'
 import { callsOf } from '../../stage/audit.ts'
-import { Days, expectMoments, slack } from '../../stage/days.ts'
+import { Days, expectMoments, expectWaits, slack } from '../../stage/days.ts'
 import { MerchantDouble } from '../../stage/merchant.ts'
 import type { Stage } from '../../stage/stage.ts'
 import { until } from '../../stage/until.ts'
@@ -40,7 +40,8 @@ describe('over days', () => {
       const { code, time_expire } = await stage.record(order)
       const placed = milliseconds(code?.placed_time ?? '')
       await days.pass(milliseconds(time_expire) - days.clock.now() - minute)
-      const first = [30 * second, minute, 3 * minute, 5 * minute, 10 * minute]
+      // The first comes up to five seconds later, at random: half of them on either side.
+      const first = [32.5 * second, minute, 3 * minute, 5 * minute, 10 * minute]
       const half_hours = Array.from({ length: 335 }, (_, index) => (index + 1) * 30 * minute)
       const questions = momentsOf(order, 'query', placed)
       expectMoments(questions, [...first, ...half_hours])
@@ -104,15 +105,18 @@ describe('over days', () => {
       stage.simulator.control.addFault({ operation: 'place', fault: '500', ...order })
       const creating = stage.create({ out_trade_no: order.out_trade_no })
       await until('WeChat was asked to place it', () => callsOf(stage, order, 'place').length > 0)
-      await days.pass(100 * second)
+      const begin = milliseconds((await stage.record(order)).create_time)
+      await days.clock.refresh()
+      await days.pass(begin + 100 * second - days.clock.now())
       expect((await stage.record(order)).attention).toBeUndefined()
-      await days.pass(90 * second)
+      await days.pass(begin + 190 * second - days.clock.now())
       const stuck = await stage.record(order)
       expect([stuck.state, stuck.attention?.code]).toEqual(['created', 'not_placed'])
-      const begin = milliseconds(stuck.create_time)
-      expectMoments(
-        momentsOf(order, 'place', begin),
-        [0, 1, 3, 8, 18, 48, 108, 168].map((s) => s * second),
+      const tried = momentsOf(order, 'place', begin)
+      expectMoments(tried.slice(0, 1), [0])
+      expectWaits(
+        tried,
+        [1, 2, 5, 10, 30, 60, 60].map((s) => s * second),
       )
       stage.simulator.control.removeFaults(null)
       await days.pass(minute)
@@ -144,8 +148,13 @@ describe('over days', () => {
         { code: 'close_uncertain', since_time: closing.timeline.at(-1)?.time },
       ])
       await days.pass(2 * hour)
-      const tried = [0, 2, 7, 22, 52, 112, 412, 1012, 1800, 3600, 5400, 7200, 9000].map((s) => s * second)
-      expectMoments(momentsOf(order, 'close', begin), tried)
+      const tried = momentsOf(order, 'close', begin)
+      expectMoments([...tried.slice(0, 1), ...tried.slice(8, 9)], [0, 30 * minute])
+      expectWaits(
+        tried.slice(0, 8),
+        [2, 5, 15, 30, 60, 300, 600].map((s) => s * second),
+      )
+      expectWaits(tried.slice(8), Array<number>(4).fill(30 * minute))
       expect((await stage.record(order)).next_action?.what).toBe('close')
       stage.simulator.control.removeFaults(null)
       await days.pass(30 * minute)
