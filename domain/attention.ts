@@ -3,7 +3,8 @@ import type { Time } from './calendar.ts'
 
 /** Why a person should look. Each code has one cause, and the remedy that goes with it is what a console button does. */
 export const attention_texts = {
-  not_placed: 'WeChat has not confirmed the order; Weft keeps placing the same request. The detail quotes the last error.',
+  not_placed:
+    'WeChat has not confirmed the order; Weft keeps placing the same request. The detail quotes the last error.',
   wechat_setup:
     'WeChat refuses the merchant itself (key, certificate, permission or appid). Correct the credentials; all waiting work then goes on.',
   product_not_enabled:
@@ -24,11 +25,13 @@ export const attention_texts = {
   late_payment_held: 'Money arrived after the order had ended, and the policy is to hold it. Refund or accept it.',
   phantom_payment:
     'WeChat says that the payment of this order was never made. Do not ship; look in its console, then accept or reject.',
-  second_payment: 'A second payment arrived for an order that was already paid. Reject it, and it goes back; or accept it.',
+  second_payment:
+    'A second payment arrived for an order that was already paid. Reject it, and it goes back; or accept it.',
   orphan_payment: 'Money arrived for a number that Weft does not know. Find the system that made the order.',
   fulfilment_pending: 'The merchant said it would answer later, and half of the time is gone. Ask the merchant.',
   fulfilment_overdue: 'The merchant has not said that it shipped, or has said that it cannot. Ask, then decide.',
-  delivery_failing: 'The merchant’s endpoint has not taken an event in five attempts. See what it answers, and have it mended.',
+  delivery_failing:
+    'The merchant’s endpoint has not taken an event in five attempts. See what it answers, and have it mended.',
   undelivered: 'An event was given up after the whole schedule. Send it once more when the endpoint works.',
   not_enough:
     'The merchant’s balance at WeChat Pay is too low for the refund. Top it up; the same refund then goes on.',
@@ -44,7 +47,8 @@ export const attention_texts = {
     'WeChat has another refund under this number, made outside Weft; this one was not made. Refund under a new number, or settle this.',
   returned_to_merchant:
     'WeChat paid the refund to the merchant’s own account. Pay the payer by hand and record the proof.',
-  approval_waiting: 'A refund above the limit waits for a second person’s approval. Approve or reject it with another key.',
+  approval_waiting:
+    'A refund above the limit waits for a second person’s approval. Approve or reject it with another key.',
   run_stuck:
     'A step of this run fails again and again, for a reason that no waiting mends. Read its error, mend the cause, then terminate the run in Temporal: it begins anew from its record.',
   book_adrift: 'Records and book disagree. Run the audit: it names every number and every fen.',

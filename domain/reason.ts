@@ -54,7 +54,8 @@ const chinese: Record<AttentionCode, string> = {
   differences_overdue: '有差异未在期限（due_time）前处理完。请列出已到期的未结差异并处理。',
   day_unproven: '某一天未能核实：账单不完整或自相矛盾，原因见该日的对账结果。',
   bill_expiring: '某个未核实的日子，其账单即将超出微信支付的保留期。请立即核对：detail 写有日期和命令。',
-  decryption_failing: '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。请把平台上的密钥填入商户配置文件。',
+  decryption_failing:
+    '通知验签通过但无法解密：此处的 APIv3 密钥与微信支付商户平台上的不一致。请把平台上的密钥填入商户配置文件。',
 }
 
 /** Why a person should look at each attention code, and what to do, in both languages. */

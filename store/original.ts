@@ -83,7 +83,9 @@ async function* partsOf({ bills }: OriginalStore, bill: BillRecord): AsyncGenera
 
 function damageOf(bill: BillRecord, error: unknown): unknown {
   const { code, message } = error as { code?: unknown; message: string }
-  return typeof code === 'string' && code.startsWith('Z_') ? new BillDamaged(bill, damage_texts.not_compressed(message)) : error
+  return typeof code === 'string' && code.startsWith('Z_')
+    ? new BillDamaged(bill, damage_texts.not_compressed(message))
+    : error
 }
 
 function assertHash(bill: BillRecord, found: string): void {

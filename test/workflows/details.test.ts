@@ -223,7 +223,9 @@ describe('what Temporal UI shows', () => {
     const english = /\b(the|is|of|a|until|then|every|asked|paid for|merchant `)\b/i
     for (const text of texts) expect(text).toMatch(/[\u4e00-\u9fff]/)
     expect(texts.filter((text) => english.test(text.replaceAll(/`[^`]*`|\]\([^)]*\)/g, '')))).toEqual([])
-    expect(texts[0]).toContain('**请处理订单 `TEA-0001`，¥9.90，付款 `tx1`：已付款的订单又收到一笔付款。请拒绝（款项退回）或接受。**')
+    expect(texts[0]).toContain(
+      '**请处理订单 `TEA-0001`，¥9.90，付款 `tx1`：已付款的订单又收到一笔付款。请拒绝（款项退回）或接受。**',
+    )
     expect(texts[0]).toContain('{"decision":"accept" 或 "reject"')
     expect(texts[1]).toContain(
       '下一步：下单后 30 秒、1 分钟、3 分钟、5 分钟、10 分钟、30 分钟向微信支付查询，之后每 30 分钟一次。',

@@ -30,7 +30,8 @@ export function assertKept({ dropped_time }: BillRecord): void {
  */
 export async function assertWhole(call: OriginalCall, bill: BillRecord): Promise<void> {
   if (bill.state === 'none') return
-  if (bill.damaged_time !== undefined) throw await damageProblem(call, bill, damage_texts.known_since(bill.damaged_time))
+  if (bill.damaged_time !== undefined)
+    throw await damageProblem(call, bill, damage_texts.known_since(bill.damaged_time))
   if (bill.byte_count > most_checked_bytes) return
   for await (const _ of watchedRead(call, bill, readOriginal(call.context.store, bill)));
 }

@@ -121,7 +121,8 @@ describe('a request', () => {
       socket.end(`POST /wechat/notify/${mchid} HTTP/1.1\r\nHost: weft\r\nContent-Length: ${length}\r\n\r\n${sent}`)
       socket.resume()
     }
-    const told = async () => (await stage.context.metrics.acknowledgements.get()).values.map(({ labels }) => labels.status)
+    const told = async () =>
+      (await stage.context.metrics.acknowledgements.get()).values.map(({ labels }) => labels.status)
     await until('both are counted', async () => new Set(await told()).size === 2)
     expect(new Set(await told())).toEqual(new Set(['400', '413']))
   })

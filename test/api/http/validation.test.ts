@@ -80,7 +80,9 @@ describe('what is wrong with a request', () => {
     const fields = Object.keys(order_request.shape)
     const said = fields.flatMap((field) => kinds.flatMap((value) => faults(bodies.order({ [field]: value }), 'en')))
     expect(said.length).toBeGreaterThan(40)
-    expect(said.filter((text) => /Invalid|expected|received|Too (small|big)|>=|<=|string|undefined/.test(text))).toEqual([])
+    expect(
+      said.filter((text) => /Invalid|expected|received|Too (small|big)|>=|<=|string|undefined/.test(text)),
+    ).toEqual([])
   })
 
   it('leaves no word of a type in English in Chinese', () => {
