@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { limits } from '../../domain/policy.ts'
 import { issueText } from './issue.ts'
 import type { Bilingual, Language } from './language.ts'
