@@ -336,14 +336,21 @@ describe('a checkout’s page', () => {
     const checkout = await counter.insertCheckout()
     const visit = await visitor(wechat)
     await visit.route('**/pay?*', (route) => route.fulfill({ json: { ...shown, call: { kind: 'jsapi' } } }))
+    await visit.addInitScript(`
+      Object.assign(window, { wishes: 0, streams: 0, calls: 0 })
+      const send = fetch
+      window.fetch = (...given) => ((window.wishes += Number(String(given[0]).includes('/pay?'))), send(...given))
+      window.EventSource = class extends EventSource { constructor(...given) { super(...given); window.streams++ } }`)
     const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
     const shown = await page.evaluate<object>('fetch(`${location.pathname}/order`).then((answer) => answer.json())')
     const tap = 'document.getElementById("pay").requestSubmit()'
-    await Promise.all([page.waitForResponse((answer) => answer.url().includes('/pay?')), page.evaluate(tap)])
     await page.evaluate(tap)
+    await page.waitForFunction('window.streams > 1') // what was answered to the first tap has been taken up
+    await page.evaluate(tap)
+    expect(await page.evaluate('window.wishes')).toBe(1)
     await page.evaluate(`
-      window.calls = 0
-      window.WeixinJSBridge = { invoke: (_, __, done) => { window.calls++; done({ err_msg: 'get_brand_wcpay_request:cancel' }) } }
+      const answer = (_, __, done) => { window.calls++; done({ err_msg: 'get_brand_wcpay_request:cancel' }) }
+      window.WeixinJSBridge = { invoke: answer }
       document.dispatchEvent(new Event('WeixinJSBridgeReady'))`)
     await page.getByText('付款已取消').waitFor()
     expect(await page.evaluate('window.calls')).toBe(1)
