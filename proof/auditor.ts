@@ -89,8 +89,8 @@ export function createAuditor(settings: AuditorSettings) {
       return await work()
     } catch (error) {
       const is_away = error instanceof StoreUnavailable
-      const say = is_away && round.is_away_said ? log.debug : log.warn
-      say('a merchant’s records could not be proven; the next round tries again', { mchid, error })
+      const level = is_away && round.is_away_said ? 'debug' : 'warn'
+      log[level]('a merchant’s records could not be proven; the next round tries again', { mchid, error })
       round.is_away_said ||= is_away
       return null
     }

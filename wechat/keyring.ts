@@ -93,16 +93,8 @@ export function createKeyring(settings: KeyringSettings): Keyring {
 
   const refusalOf = (key: PlatformKey, moment = settings.now()): CertificateRefusal | null =>
     isDropped(key, configured) ? 'dropped' : trust.refusalOf(key, moment)
-  const all = (moment?: number): PlatformKey[] => {
-    const known = new Map([...downloaded.values(), ...configured.keys].map((key) => [key.serial, key]))
-    return [...known.values()].filter((key) => refusalOf(key, moment) === null)
-  }
-  /** Of two certificates under one serial the first that can be used is meant: nobody was ever told of the other one. */
-  const isSerialTaken = (key: PlatformKey, listed: readonly PlatformKey[]): boolean => {
-    const known = [...configured.keys, ...downloaded.values(), ...listed.filter((one) => refusalOf(one) === null)]
-    const first = known.find(({ kind, serial }) => kind === 'certificate' && isSameSerial(serial, key.serial))
-    return first !== undefined && !first.key.equals(key.key)
-  }
+  const held = (): PlatformKey[] => onePerSerial([...downloaded.values(), ...configured.keys])
+  const all = (moment?: number) => held().filter((key) => refusalOf(key, moment) === null)
   const inForce = (): PlatformKey[] => all().filter((key) => isInForce(key, settings.now()))
   const publicKeyId = () => configured.keys.find(isPublicKeyInUse)?.serial ?? null
   const takesCertificates = () => publicKeyId() === null || settings.now() < (configured.changeover_end ?? 0)
@@ -110,11 +102,8 @@ export function createKeyring(settings: KeyringSettings): Keyring {
   async function download(): Promise<boolean> {
     try {
       const listed = await settings.download()
-      const { certificates, refused } = judge(listed, (key) =>
-        takesCertificates()
-          ? (refusalOf(key) ?? (isSerialTaken(key, listed) ? 'serial_taken' : null))
-          : 'no_changeover',
-      )
+      const listedRefusal = (key: PlatformKey) => (takesCertificates() ? refusalOf(key) : 'no_changeover')
+      const { certificates, refused } = judge(listed, held(), listedRefusal)
       for (const certificate of certificates) downloaded.set(certificate.serial, certificate)
       dropLongExpired(downloaded, settings.now())
       succeeded = settings.now()
@@ -182,12 +171,34 @@ function isNamed({ kind, serial: own }: PlatformKey, serial: string): boolean {
   return kind === 'public_key' ? own === serial : isSameSerial(own, serial)
 }
 
-function judge(listed: readonly PlatformKey[], refusalOf: (key: PlatformKey) => CertificateRefusal | null) {
-  const judged = listed.map((certificate) => ({ certificate, refusal: refusalOf(certificate) }))
+/** The keys by their serials, each as it was named last. */
+function onePerSerial(keys: readonly PlatformKey[]): PlatformKey[] {
+  return [...new Map(keys.map((key) => [key.serial, key])).values()]
+}
+
+/**
+ * Answers what of a list is taken in, beside what is held. Of two certificates under one serial the first that can be used
+ * is meant: nobody was ever told of the other one.
+ */
+function judge(
+  listed: readonly PlatformKey[],
+  held: readonly PlatformKey[],
+  refusalOf: (key: PlatformKey) => CertificateRefusal | null,
+) {
+  const known = [...held, ...listed.filter((key) => refusalOf(key) === null)]
+  const judged = listed.map((certificate) => {
+    const refusal = refusalOf(certificate) ?? (isSerialTaken(certificate, known) ? 'serial_taken' : null)
+    return { certificate, refusal }
+  })
   return {
     certificates: judged.filter(({ refusal }) => refusal === null).map(({ certificate }) => certificate),
     refused: judged.filter((one): one is RefusedCertificate => one.refusal !== null),
   }
+}
+
+function isSerialTaken({ serial, key }: PlatformKey, known: readonly PlatformKey[]): boolean {
+  const first = known.find((one) => one.kind === 'certificate' && isSameSerial(one.serial, serial))
+  return first !== undefined && !first.key.equals(key)
 }
 
 function newestOf(keys: readonly PlatformKey[]): PlatformKey | null {

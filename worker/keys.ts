@@ -27,8 +27,8 @@ export async function refreshKeys({ store, accounts, log }: KeyRound, ending?: A
       await account?.client.keyring.refreshIfStale()
     } catch (error) {
       const is_away = error instanceof StoreUnavailable
-      const say = is_away && is_away_said ? log.debug : log.warn
-      say('the certificates of a merchant were not looked at', { mchid, error })
+      const level = is_away && is_away_said ? 'debug' : 'warn'
+      log[level]('the certificates of a merchant were not looked at', { mchid, error })
       is_away_said ||= is_away
     }
   }
