@@ -96,14 +96,8 @@ export async function applyMerchantFile(
   for (const key of wanted.keys) keys.push(await addKey(store, merchant, key, beijingTime(now())))
   const named = new Set(keys.map(({ id }) => id))
   const working = (await store.keys.list(merchant.mchid)).filter((key) => isUsableKey(key, now()))
-  remarks.push(
-    ...wanted.keys.flatMap((key, place) =>
-      remarksOnKey(
-        key,
-        working.find(({ id }) => id === keys[place]?.id),
-      ),
-    ),
-  )
+  const keptAs = (id: string | undefined) => working.find((key) => key.id === id)
+  remarks.push(...wanted.keys.flatMap((key, place) => remarksOnKey(key, keptAs(keys[place]?.id))))
   const unnamed_keys = working.filter(({ id }) => !named.has(id)).map(({ name, id, hint }) => ({ name, id, hint }))
   return {
     mchid: merchant.mchid,

@@ -140,3 +140,8 @@ export function plainAddress(text: string): string | null {
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return null
   return ipaddr.process(text.replace(/%.*$/s, '')).toString()
 }
+
+/** The address in the form that it is compared and sent in: its one form, where it is an address. */
+export function comparableAddress(text: string): string {
+  return plainAddress(text) ?? text
+}

@@ -62,7 +62,8 @@ export async function payHere(context: PayContext, visit: Visit, language: Langu
   if (!way?.trade_type) return { kind: 'shown', visit, call: null }
   const wish = payerWish(visit, way.trade_type)
   if (wish === null) return { kind: 'errand', url: beginErrand(context, visit, { is_again: false, language }) }
-  if (wish.known_by !== undefined) visit.cookies.keepBrowser(wish.known_by) // for as long again
+  const name = visit.cookies.browser()
+  if (name !== null && way.trade_type === 'MWEB') visit.cookies.keepBrowser(name) // for as long again
   const opened = await context.openOrder(checkout, wish)
   const order = opened.payment === null ? await refreshCode(context, opened, { kind: 'payer', id: null }) : opened
   const refused = refusedMethods(order)

@@ -7,7 +7,7 @@ import { findTimeSkippingServer } from './testserver.ts'
 
 /**
  * Fetches all that tests and the embedded run need, side by side, and says where each came from. Ends with 1 where
- * something is neither here nor to be fetched. Usage: `npx tsx dev/servers/prefetch.ts`
+ * something is neither here nor to be fetched. A Chromium with windows is left to the first phone that is opened. Usage: `npx tsx dev/servers/prefetch.ts`
  */
 const say = (line: string): void => console.log(line)
 const wanted: [name: string, find: () => Promise<string>][] = [

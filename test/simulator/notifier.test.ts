@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeKeyPair } from '../../simulator/keys.ts'
 import { startSimulator } from '../stage/simulator.ts'
 import { retry_delays_ms } from '../../simulator/notifier.ts'
 import { until } from '../stage/until.ts'
@@ -189,7 +190,8 @@ describe('the retry table', () => {
     const clock = { ahead_ms: 0 }
     const now = () => Date.now() + clock.ahead_ms
     const choices = { port: 0, probe_rate: 0, data_dir }
-    const before = await startSimulator(choices, { now })
+    const own_keys = { now, makeKeyPair } // those of all simulators of this process would be the same after any restart
+    const before = await startSimulator(choices, own_keys)
     const own = new Client(before.url, client.merchant)
     const registered = await own.register({ key_mode: 'both' })
     await own.place('RESTART_01', { notify_url: receiver.url })
@@ -202,7 +204,7 @@ describe('the retry table', () => {
     const truth = before.control.view(mchid, null)
     await before.close()
 
-    const after = await startSimulator(choices, { now })
+    const after = await startSimulator(choices, own_keys)
     const again = new Client(after.url, client.merchant)
     const { calls: _calls, ...kept } = after.control.view(mchid, null)
     const { calls: _before, ...known } = truth

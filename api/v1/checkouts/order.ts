@@ -16,7 +16,8 @@ import type { H5Info, SceneInfo } from '../../../wechat/payments.ts'
 import type { ApiContext } from '../../http/context.ts'
 import { Problem } from '../../http/problem.ts'
 import { sentRequest } from '../idempotency.ts'
-import { chosenApp, draftedOrder, oneForm } from '../orders/draft.ts'
+import { comparableAddress } from '../../../runtime/address.ts'
+import { chosenApp, draftedOrder } from '../orders/draft.ts'
 import { awaitPlacement } from '../orders/endpoints.ts'
 import { assertQueueMoving, assertTakingOrders } from '../orders/new.ts'
 
@@ -107,7 +108,7 @@ export function wishKey(checkout: CheckoutRecord, wish: PayerWish): WishKey {
 /** The address from which alone WeChat Pay lets the order be paid; null: who pays in this way may change his network. */
 function comparedAddress({ trade_type, payer_client_ip }: PayerWish): string | null {
   if (payer_client_ip === undefined || !payment_methods[trade_type].needs_scene_info) return null
-  return oneForm(payer_client_ip)
+  return comparableAddress(payer_client_ip)
 }
 
 function digestOf(told: unknown): string {

@@ -6,7 +6,7 @@ import type { MerchantRecord } from '../../../domain/merchant/record.ts'
 import { enabledProducts, fittingApp, payment_methods } from '../../../domain/order/method.ts'
 import type { ChosenApp, TradeType } from '../../../domain/order/method.ts'
 import type { OrderRecord } from '../../../domain/order/record.ts'
-import { plainAddress } from '../../../runtime/address.ts'
+import { comparableAddress } from '../../../runtime/address.ts'
 import { sealOpenid } from '../../../store/openid.ts'
 import { placeBody, placePath, sealed_openid } from '../../../wechat/payments.ts'
 import type { SceneInfo } from '../../../wechat/payments.ts'
@@ -45,7 +45,7 @@ export function draftedOrder(
   const checkout_token = randomBytes(32).toString('base64url')
   const placement = {
     ...{ ...given, mchid, appid, notify_url, openid: openid && sealed_openid },
-    scene_info: scene_info && { ...scene_info, payer_client_ip: oneForm(scene_info.payer_client_ip) },
+    scene_info: scene_info && { ...scene_info, payer_client_ip: comparableAddress(scene_info.payer_client_ip) },
   }
   return {
     _id,
@@ -82,11 +82,6 @@ export function draftedOrder(
     asked: { last_time: null, on_request: 0 },
     next_action: { what: 'place', time: create_time },
   }
-}
-
-/** An address in the one form that it is compared in: Node has one of IPv4 mapped into IPv6 where it listens to both. */
-export function oneForm(address: string): string {
-  return plainAddress(address) ?? address
 }
 
 /**

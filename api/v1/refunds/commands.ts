@@ -70,7 +70,6 @@ function alreadyDecidedProblem({ approval, payout, state }: RefundRecord): Probl
   return new Problem('already_decided', { values: { result, reason: payout?.reason ?? approval?.reason ?? '–' } })
 }
 
-/** The states in which WeChat Pay has the refund: only then can a query bring anything new. */
 /** Nobody has sent it: WeChat has nothing of ours to tell of. What has ended it may tell of otherwise than we know. */
 const unsent_states: readonly RefundState[] = ['created', 'awaiting_approval']
 

@@ -155,6 +155,18 @@ describe('a phone’s browser', () => {
     expect(wished).toEqual(addresses.map((address) => [address, 'unknown']))
   })
 
+  it('has a name of its own again once its page is opened, where it wished to pay when that had ended', async () => {
+    const checkout = await counter.insertCheckout()
+    const phone = browser(android)
+    await phone.pay(checkout)
+    await phone.page(checkout)
+    await phone.pay(checkout)
+    expect(counter.wishes.map(({ known_by }) => known_by)).toEqual([
+      'unknown',
+      expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+    ])
+  })
+
   it('that keeps no cookies is not led to WeChat by what was placed for somebody else', async () => {
     const checkout = await counter.insertCheckout()
     const phone = browser(iphone, { accept: 'text/html,*/*;q=0.8' })

@@ -106,4 +106,15 @@ describe('a refund that somebody wonders about', () => {
       expect([status, body['last_check_time']]).toEqual([200, at(5)])
     },
   )
+
+  it.each(['created', 'awaiting_approval'] as const)(
+    'is not asked about while it is %s: nobody has sent it',
+    async (state) => {
+      const refund = { ...refundSample(`WONDERS-${state}`, { ...paymentSample('tx1'), amount }), state }
+      await store.refunds.insert(refund)
+      const before = stage.given.length
+      const { status } = await stage.call('POST', `/v1/refunds/${refund.out_refund_no}/check`)
+      expect([status, stage.given.slice(before)]).toEqual([200, []])
+    },
+  )
 })

@@ -246,3 +246,16 @@ describe('an order of a checkout is refused', () => {
     expect((await open(elsewhere, mini)).body.code).toBe('reference_paid')
   })
 })
+
+describe('an order of the merchant’s own', () => {
+  it.each([
+    ['placed', {}, 201, undefined],
+    ['refused by WeChat Pay', { code: 'PARAM_ERROR', number_taken: false, status: 400 }, 422, 'wechat_refused'],
+    ['paid under another number', { code: 'reference_paid', number_taken: false }, 409, 'reference_paid'],
+  ])('is answered by what came of it, and not before: it was %s', async (_what, failure, status, code) => {
+    if ('code' in failure) places(refusedBy({ message: '', ...failure }))
+    const request = { out_trade_no: newNumber(), description: '龙井茶', amount: { total: 990 }, reference: newNumber() }
+    const answer = await stage.call<Opened & { code?: string }>('POST', '/v1/orders', request)
+    expect([answer.status, answer.body.code]).toEqual([status, code])
+  })
+})
