@@ -5,6 +5,7 @@ import type { OrderKey, RefundKey } from '../domain/ids.ts'
 import type { Envelope, EvidenceRecord } from '../domain/payment/evidence.ts'
 import type { PaymentFact, RefundFact } from '../domain/payment/fact.ts'
 import { newEvidence, rawPlace } from '../store/evidence.ts'
+import { openedUnlessBroken } from '../store/sealer.ts'
 import { paymentFact, readTransaction } from '../wechat/payments.ts'
 import type { OrderQueryResult } from '../wechat/payments.ts'
 import { readRefund, refundStanding } from '../wechat/refunds.ts'
@@ -80,7 +81,8 @@ type ArchivedAnswer = Omit<Parameters<typeof newEvidence>[0], 'kind' | 'raw' | '
 
 /**
  * Keeps what WeChat answered to a query, `said`, under seal. The same answer again is the same evidence; one that decides
- * otherwise is evidence of its own, or what was said wrongly once would be read for ever.
+ * otherwise is evidence of its own, or what was said wrongly once would be read for ever; and so is any where the seal of
+ * the first is broken.
  */
 async function archiveAnswer(
   context: ActivityContext,
@@ -91,7 +93,8 @@ async function archiveAnswer(
   const raw = context.sealer.seal(said, rawPlace(answer))
   const kept = { kind, raw, receive_time: beijingTime(context.now()), unapplied: true } as const
   const record = newEvidence({ ...answer, ...kept })
-  const isRepeat = (first: EvidenceRecord) => decisiveWords(context, first) === decisiveWords(context, record)
+  const words = decisiveWords(context, record)
+  const isRepeat = (first: EvidenceRecord) => openedUnlessBroken(() => decisiveWords(context, first)) === words
   return (await context.store.evidence.archive(record, isRepeat)).evidence
 }
 

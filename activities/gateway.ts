@@ -117,7 +117,7 @@ function unclearAttention({ reason, code, status }: WeChatPayError, attention: F
 }
 
 /** What came of a call, for the person who looks: WeChat's own words, or why there are none. */
-function answerText({ reason, code, status, wechat_message }: WeChatPayError): string {
+export function answerText({ reason, code, status, wechat_message }: WeChatPayError): string {
   if (reason !== 'answer') return reason
   const said = [status, code].filter((part) => part !== null).join(' ')
   return wechat_message ? `${said}: ${wechat_message}` : said

@@ -19,7 +19,7 @@ export const attention_texts = {
   wechat_answer_unclear:
     'WeChat answers for minutes with a code that takes this no further; the detail quotes it. Look it up in WeChat Pay’s documents or ask its support. Weft asks again, and goes on when the answer changes.',
   close_uncertain:
-    'WeChat has not confirmed the close for 30 minutes. The order stays open until a query proves it closed. Look at the last error.',
+    'WeChat has not confirmed the close for 30 minutes. The order stays open until a query proves it closed. The detail quotes WeChat’s answer to the close where it failed.',
   payment_contradicted: 'Money arrived that does not match the order. Accept or reject it.',
   refunded_outside: 'The payment was first seen as already refunded. Find out who refunded it.',
   late_payment_held: 'Money arrived after the order had ended, and the policy is to hold it. Refund or accept it.',

@@ -16,7 +16,8 @@ const chinese: Record<AttentionCode, string> = {
   wechat_unreachable: '微信支付已数分钟没有应答。请检查到其两个域名的网络。',
   wechat_answer_unclear:
     '微信支付数分钟来一直以某个错误码答复，无法继续（见 detail）。请查阅其文档或咨询其客服。系统会继续询问，答复改变后自动继续。',
-  close_uncertain: '微信支付 30 分钟仍未确认关单。查单证实关闭之前，订单保持未关闭。请查看最近的错误。',
+  close_uncertain:
+    '微信支付 30 分钟仍未确认关单。查单证实关闭之前，订单保持未关闭。关单失败时，detail 写有微信支付的答复。',
   payment_contradicted: '收到的款项与订单不符。请接受或拒绝。',
   refunded_outside: '首次看到该笔付款时它已被退款。请查明是谁退的款。',
   late_payment_held: '款项在订单结束后到账，按设置保留。请退款或接受。',

@@ -119,14 +119,14 @@ export class Evidence {
   /**
    * Decides which of several arrivals of one message counts: the first; all are answered with what it left. A notification
    * that comes under a known id and names other numbers is another message, whatever an id promises, and so is what
-   * `isRepeat` denies: it is kept beside the first, by its bytes, and answered with `other_than`.
+   * `isRepeat` denies, be it the same bytes: it is kept beside the first, by its bytes, and answered with `other_than`.
    */
   async archive(
     record: EvidenceRecord,
-    isRepeat = (first: EvidenceRecord) => isSameMessage(record, first),
+    isRepeat = (first: EvidenceRecord) => record.body_sha256 === first.body_sha256 || isSameMessage(record, first),
   ): Promise<ArchiveResult> {
     const first = await this.#keep(record)
-    if (first.inserted || record.body_sha256 === first.evidence.body_sha256 || isRepeat(first.evidence)) return first
+    if (first.inserted || isRepeat(first.evidence)) return first
     const _id = `${record._id}/${record.body_sha256}`
     const beside = await this.#keep({ ...record, _id, id: publicId('evd', _id) })
     return { ...beside, other_than: first.evidence }

@@ -265,6 +265,18 @@ export class Refunds {
     return this.#timelined.noteAttention(refundId(key), state, attention)
   }
 
+  /**
+   * WeChat says rightly again what it had said in a way that could not be written down: the attention of that is over, and
+   * no other. An abnormal refund still waits for a person, since the moment at which it became so.
+   */
+  async liftUnwritable({ _id, state, timeline }: RefundRecord): Promise<boolean> {
+    const since_time = timeline.findLast(({ event }) => event === 'abnormal')?.time
+    const is_owed = state === 'abnormal' && since_time !== undefined
+    const attention = { code: 'refund_abnormal', since_time } as const
+    const over = is_owed ? { $set: { attention } } : { $unset: { attention: 1 } }
+    return this.#refunds.update({ _id, state, 'attention.code': 'evidence_unapplied' }, over)
+  }
+
   async noteAsked(key: RefundKey, time: Time): Promise<boolean> {
     return this.#timelined.noteAsked(refundId(key), time)
   }

@@ -59,19 +59,19 @@ async function followUpEntry(
   const checkout = await settleCheckout(context, order, entry)
   const own = await publishOrderEvent(context, order, entry, known)
   const ends = checkout === null ? [] : await triedEnd(context, checkout)
-  const siblings = entry.event === 'accepted' ? await payableSiblings(context, order) : {}
-  return { deliveries: [...notices, ...own, ...ends], refunds, ...siblings }
+  const siblings = entry.event === 'accepted' ? await payableSiblings(context, order) : []
+  return { deliveries: [...notices, ...own, ...ends], refunds, ...(siblings.length > 0 && { siblings }) }
 }
 
 /**
  * The newer numbers of a sale whose late money a person has accepted: its payer shall not pay once more. Those that are
  * older than a number were closed before it was placed.
  */
-async function payableSiblings({ store }: ActivityContext, order: OrderRecord): Promise<Pick<OwedRuns, 'siblings'>> {
+async function payableSiblings({ store }: ActivityContext, order: OrderRecord): Promise<string[]> {
   const { mchid, reference, out_trade_no } = order
-  if (reference === null || (await store.references.findHolder(mchid, reference)) !== out_trade_no) return {}
+  if (reference === null || (await store.references.findHolder(mchid, reference)) !== out_trade_no) return []
   const payable = await store.orders.findPayableBeside(order)
-  return payable.length === 0 ? {} : { siblings: payable.map((sibling) => sibling.out_trade_no) }
+  return payable.map((sibling) => sibling.out_trade_no)
 }
 
 /** What the order itself has to do must not wait for its checkout: an end that cannot be told is left to the sweeper. */
@@ -150,8 +150,13 @@ export async function followUpMissed(
   const completed = order.state === 'refunding' ? await completeRefunding(context, order) : null
   const deliveries = [...owed.deliveries, ...notices, ...idle, ...(completed?.deliveries ?? [])]
   const was_accepted = order.timeline.some(({ event }) => event === 'accepted')
-  const siblings = was_accepted ? await payableSiblings(context, order) : {}
-  return { ...siblings, order: completed?.order ?? null, deliveries: [...new Set(deliveries)], refunds: owed.refunds }
+  const siblings = was_accepted ? await payableSiblings(context, order) : []
+  return {
+    order: completed?.order ?? null,
+    deliveries: [...new Set(deliveries)],
+    refunds: owed.refunds,
+    ...(siblings.length > 0 && { siblings }),
+  }
 }
 
 /** A notice whose moment has passed, or that has none: its run may be lost, and is started again. */
@@ -249,8 +254,7 @@ async function releaseReference(context: ActivityContext, order: OrderRecord): P
 /**
  * Ends open deliveries whose answer the order waits for no more, so that later events may go: it is there, or no longer
  * wanted. What was answered counts as delivered. That the question was taken back is still told where money goes back, or
- * was never there;
- * answers these, which are notices from now on.
+ * was never there: answers the deliveries that tell it, which are notices from now on.
  */
 async function endOldQuestions(
   { store }: ActivityContext,

@@ -16,7 +16,7 @@ import { currentTime } from '../context.ts'
 import type { ActivityContext } from '../context.ts'
 import { archiveQueryAnswer, archiveUnknownNumber } from '../evidence.ts'
 import { againFailure, callFailure, callWeChat, notYetFailure } from '../failure.ts'
-import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
+import { answerText, liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
 import { linkToBooked } from './payment.ts'
@@ -189,19 +189,23 @@ async function closeAtWeChat(context: GatewayContext, { order: key }: OrderCall)
   if (order.state !== 'closing') return { kind: 'state', state: order.state }
   const before = await queryForClose(context, order)
   if (before.kind !== 'unpaid') return before
-  const account = await requireAccount(context, order)
-  await context.store.orders.noteCloseSent(key, order.close_sent_time ?? currentTime(context))
-  try {
-    await closeOrder(account.client.transport, key, cancellationSignal())
-  } catch (error) {
-    // The query below decides, whatever the close was answered; only what a query would meet too is passed on.
-    if (!(error instanceof WeChatPayError) || error.kind === 'setup' || error.kind === 'slower') {
-      throw await failedCall(context, order, 'close', error, closeDelay(context, order))
-    }
-  }
+  const said = await sendClose(context, order)
   const after = await queryForClose(context, order)
   if (after.kind !== 'unpaid') return after
-  throw await planNextClose(context, order)
+  throw await planNextClose(context, order, said)
+}
+
+/** Sends the close. Answers what WeChat says instead of yes, or null: the query decides, and what it would meet is thrown. */
+async function sendClose(context: GatewayContext, order: OrderRecord): Promise<string | null> {
+  const account = await requireAccount(context, order)
+  await context.store.orders.noteCloseSent(order, order.close_sent_time ?? currentTime(context))
+  try {
+    const result = await closeOrder(account.client.transport, order, cancellationSignal())
+    return result.kind === 'closed' ? null : result.code
+  } catch (error) {
+    if (error instanceof WeChatPayError && error.kind !== 'setup' && error.kind !== 'slower') return answerText(error)
+    throw await failedCall(context, order, 'close', error, closeDelay(context, order))
+  }
 }
 
 async function requireOrder({ store }: GatewayContext, key: OrderKey): Promise<OrderRecord> {
@@ -333,17 +337,17 @@ async function planNextQuery(context: GatewayContext, order: OrderRecord, delay_
   return await planStep(context, waitingOrder(context, order), { what: 'ask_wechat', delay_ms, reason: 'not paid yet' })
 }
 
-async function planNextClose(context: GatewayContext, order: OrderRecord): Promise<Error> {
+async function planNextClose(context: GatewayContext, order: OrderRecord, said: string | null): Promise<Error> {
   const closing_since = order.timeline.findLast((entry) => entry.to === 'closing')?.time ?? order.create_time
   const age_ms = context.now() - milliseconds(closing_since)
   const { close_uncertain } = context.policy.attention_ms
   const is_worrying = age_ms >= close_uncertain
+  const planned_ms = closeDelay(context, order)
   // A wait of the plan ends at the moment at which a person is called, or he would be called late.
-  const delay_ms = is_worrying
-    ? closeDelay(context, order)
-    : Math.min(closeDelay(context, order), close_uncertain - age_ms)
-  if (is_worrying)
-    await context.store.orders.noteAttention(order, 'closing', { code: 'close_uncertain', since_time: closing_since })
+  const delay_ms = is_worrying ? planned_ms : Math.min(planned_ms, close_uncertain - age_ms)
+  const uncertain = { code: 'close_uncertain', since_time: closing_since } as const
+  const told = { ...uncertain, ...(said !== null && { detail: said }) }
+  if (is_worrying) await context.store.orders.noteAttention(order, 'closing', told)
   const reason = 'WeChat has not confirmed the close yet'
   return await planStep(context, waitingOrder(context, order), { what: 'close', delay_ms, reason })
 }

@@ -15,7 +15,7 @@ import { refundProgress } from '../progress.ts'
 import { flagDoubleRefund, followUpRefundEntry, writeAndFollowUp } from './consequence.ts'
 import type { RefundStepInput } from './consequence.ts'
 import type { RefundAnswerFound } from './gateway.ts'
-import { isOurRefund, isWritableAnswer, rejectAnswer } from './judgement.ts'
+import { assertWritableAnswer, isOurRefund } from './judgement.ts'
 import { adoptBeside } from './news.ts'
 import { requireRefund } from './record.ts'
 
@@ -39,7 +39,7 @@ export async function recordRefundAnswer(
   const last = current.timeline.at(-1)
   if (last !== undefined) recorded.deliveries.push(...(await followUpRefundEntry(context, current, last)))
   // A run that began before the gateway looked at this brings it here.
-  if (!isWritableAnswer(current, answer)) throw await rejectAnswer(context, current, answer, evidence_id)
+  await assertWritableAnswer(context, current, answer, evidence_id)
   if (!isOurRefund(current, answer) || (await isTakenIn(context, current, answer)))
     return await recordOtherRefund(context, current, answer, evidence_id)
   if (current.facts === null) {

@@ -19,7 +19,7 @@ import { againFailure, callFailure } from '../failure.ts'
 import { liftUnreachable, noteFailedCall, planStep, requireAccount } from '../gateway.ts'
 import type { GatewayContext, WaitingRecord } from '../gateway.ts'
 import { watchSetups } from '../setup.ts'
-import { isWritableAnswer, rejectAnswer } from './judgement.ts'
+import { assertWritableAnswer, flagUnwritableAnswer, isWritableAnswer } from './judgement.ts'
 import { acceptedAtMs, requireRefund } from './record.ts'
 
 export type RefundGatewayActivities = ReturnType<typeof createRefundGateway>
@@ -98,9 +98,8 @@ async function submitRefund(context: GatewayContext, { refund: key }: RefundCall
   try {
     const answer = await createRefund(account.client.transport, wechat_request, cancellationSignal())
     await context.setups.noteWorking(key.mchid)
-    const said = answer.refund
-    const found = await keepAnswer(context, key, answer, last_attempt_time)
-    return { kind: 'taken', ...(await writableAnswer(context, refund, { found, said })) }
+    const kept = await keepAnswer(context, key, answer, last_attempt_time)
+    return { kind: 'taken', ...(await writableAnswer(context, refund, kept)) }
   } catch (error) {
     return await handleFailedSubmission(context, refund, attempt, error)
   }
@@ -192,7 +191,8 @@ async function askUntilAnswered(context: GatewayContext, { refund: key }: Refund
   const asked_time = currentTime(context)
   const answer = await queryRefund(account.client.transport, key, cancellationSignal()).catch(askAgainIn(context))
   if (answer.kind === 'not_found') return { kind: 'not_found' }
-  return { kind: 'found', ...(await keepAnswer(context, key, answer, asked_time)) }
+  const { found } = await keepAnswer(context, key, answer, asked_time)
+  return { kind: 'found', ...found }
 }
 
 /**
@@ -228,9 +228,11 @@ async function handleAbnormal(
   const asked_time = currentTime(context)
   try {
     const answer = await applyAbnormalRefund(transport, refund_id, request, serial_no, cancellationSignal())
-    const said = answer.refund
-    const found = await keepAnswer(context, key, answer, asked_time)
-    return { kind: 'taken', ...(await writableAnswer(context, refund, { found, said })) }
+    const { found, said } = await keepAnswer(context, key, answer, asked_time)
+    if (isWritableAnswer(refund, said)) return { kind: 'taken', ...found }
+    // WeChat has taken it: asked for again, it would be handed the payer's account once more. The next query tells.
+    await flagUnwritableAnswer(context, refund, said, found.evidence_id)
+    return { kind: 'state' }
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     if (error.kind === 'refused') return { kind: 'refused', wechat: refundFailure(error) }
@@ -266,11 +268,15 @@ async function queryForNews(context: GatewayContext, refund: RefundRecord): Prom
   const answer = await archiveRefundQuery(context, refund, account, 'ask_wechat')
   await context.store.refunds.noteAsked(refund, currentTime(context))
   if (answer === null) return { kind: 'not_found' }
-  const { status } = answer.said
   if (isNews(refund, answer.said)) return { kind: 'found', ...(await writableAnswer(context, refund, answer)) }
-  if (confirming_status[refund.state] === status)
-    await context.store.refunds.noteConfirmed(refund, answer.found.asked_time)
+  if (isWritableAnswer(refund, answer.said)) await noteKnownAnswer(context, refund, answer)
   return { kind: 'nothing_new' }
+}
+
+/** Notes that WeChat says rightly what is known: it confirms that, and what was said of a wrong answer before is over. */
+async function noteKnownAnswer({ store }: GatewayContext, refund: RefundRecord, { found, said }: KeptAnswer) {
+  if (refund.attention?.code === 'evidence_unapplied') await store.refunds.liftUnwritable(refund)
+  if (confirming_status[refund.state] === said.status) await store.refunds.noteConfirmed(refund, found.asked_time)
 }
 
 /** In each state, the status by which WeChat says once more what is known; any other word is an older one. */
@@ -309,7 +315,7 @@ async function archiveRefundQuery(
     const answer = await queryRefund(account.client.transport, number, cancellationSignal())
     await context.setups.noteWorking(refund.mchid)
     if (answer.kind === 'not_found') return null
-    return { found: await keepAnswer(context, refund, answer, asked_time), said: answer.refund }
+    return await keepAnswer(context, refund, answer, asked_time)
   } catch (error) {
     if (!(error instanceof WeChatPayError)) throw error
     throw await failedCall(context, refund, step, error, retryDelay(context.policy.refund.submit_retry_ms, 3))
@@ -325,8 +331,9 @@ async function keepAnswer(
   key: RefundKey,
   answer: WeChatRefundAnswer,
   asked_time: Time,
-): Promise<Required<RefundAnswerFound>> {
-  return { evidence_id: (await archiveRefundAnswer(context, key, answer))._id, asked_time }
+): Promise<KeptAnswer> {
+  const { _id: evidence_id } = await archiveRefundAnswer(context, key, answer)
+  return { found: { evidence_id, asked_time }, said: answer.refund }
 }
 
 /** KeptAnswer is what WeChat said of a refund, and the evidence of it. */
@@ -335,14 +342,14 @@ interface KeptAnswer {
   said: WeChatRefund
 }
 
-/** The evidence of an answer to be written down. One that cannot be is asked for again, and a person is called. */
+/** The evidence of an answer to be written down. Throws where it cannot be: it is asked for again, and a person is called. */
 async function writableAnswer(
   context: GatewayContext,
   refund: RefundRecord,
   { found, said }: KeptAnswer,
 ): Promise<Required<RefundAnswerFound>> {
-  if (isWritableAnswer(refund, said)) return found
-  throw await rejectAnswer(context, refund, said, found.evidence_id)
+  await assertWritableAnswer(context, refund, said, found.evidence_id)
+  return found
 }
 
 function queryDelay(context: GatewayContext, refund: RefundRecord): number {

@@ -23,20 +23,32 @@ export function isWritableAnswer(refund: RefundRecord, said: WeChatRefund): bool
 }
 
 /**
- * Calls a person because of an answer that is not writable. Answers the failure with which WeChat is asked again, slowly:
- * the refund goes on by itself once WeChat says something else.
+ * Throws where an answer is not writable, once a person has been called: the failure with which WeChat is asked again,
+ * slowly. The refund goes on by itself once WeChat says something else.
  */
-export async function rejectAnswer(
-  { store, log, policy, now }: ActivityContext,
+export async function assertWritableAnswer(
+  context: ActivityContext,
+  refund: RefundRecord,
+  said: WeChatRefund,
+  evidence_id: string,
+): Promise<void> {
+  if (isWritableAnswer(refund, said)) return
+  await flagUnwritableAnswer(context, refund, said, evidence_id)
+  throw againFailure('WeChat’s answer is about another refund', context.policy.setup_retry_ms)
+}
+
+/** Calls a person because of an answer that is not writable: at the merchant, and at a refund that WeChat may have in hand. */
+export async function flagUnwritableAnswer(
+  { store, log, now }: ActivityContext,
   refund: RefundRecord,
   { transaction_id, amount }: WeChatRefund,
   evidence_id: string,
-): Promise<Error> {
-  const { mchid, out_refund_no } = refund
+): Promise<void> {
+  const { mchid, out_refund_no, state } = refund
   const since_time = currentTime({ now })
   const detail = `WeChat Pay answers ${amount.refund} ${amount.currency} of ${transaction_id}`
   await store.merchants.noteAttention(mchid, 'evidence_unapplied', since_time)
-  await store.refunds.noteAttention(refund, 'processing', { code: 'evidence_unapplied', since_time, detail })
+  if (state === 'processing' || state === 'abnormal')
+    await store.refunds.noteAttention(refund, state, { code: 'evidence_unapplied', since_time, detail })
   log.error('WeChat answers about another refund than the one asked for', { mchid, out_refund_no, evidence_id })
-  return againFailure('WeChat’s answer is about another refund', policy.setup_retry_ms)
 }

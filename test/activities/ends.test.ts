@@ -146,4 +146,23 @@ describe('an answer that repeats for ever ends, or calls a person', () => {
     })
     expect(end).not.toBe('never')
   })
+
+  it.each([
+    ['400 NEVER_HEARD_OF', 'NEVER_HEARD_OF'],
+    ['500 -', '500'],
+  ])('to a close is quoted to the person who is called for it: %s', async (answer, detail) => {
+    const world = await World.open('confirm', [])
+    world.wechat.is_placed = true
+    await world.store.orders.apply(world.key, placed())
+    const actor = { kind: 'merchant', id: 'key-1' }
+    const asked = { operation_id: 'close', actor, reason: null, close_reason: 'asked' }
+    await done(world, 'recordCloseAsked', { order: world.key, ...asked })
+    for (const minutes of [1, 31]) {
+      world.now_ms += minutes * minute_ms
+      world.wechat.close_refusals.push(answer)
+      expect(await world.perform('closeAtWeChat', { order: world.key })).toHaveProperty('failure')
+    }
+    const { attention } = await world.record()
+    expect(attention).toMatchObject({ code: 'close_uncertain', detail })
+  })
 })

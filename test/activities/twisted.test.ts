@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { beijingTime } from '../../domain/calendar.ts'
 import { asked, attentionsIn, balanceIn, done, paidOrder, refundIn, reserved, sent } from '../stage/acts.ts'
-import { World } from '../stage/world.ts'
+import { sealer, World } from '../stage/world.ts'
 import { placed } from '../store/samples.ts'
 
 /** Signed by WeChat and yet not what was asked: what each may decide, and who hears of it. */
@@ -86,6 +86,28 @@ describe('what WeChat says rightly after it was said wrongly', () => {
   })
 })
 
+describe('the same word of WeChat’s, where the seal of its evidence is broken,', () => {
+  it.each([
+    ['in the same bytes', {}],
+    ['in others', { trade_state_desc: '支付成功' }],
+  ])('counts when it is said again %s: it is kept beside', async (_, said) => {
+    const [before, world] = [await waitingOrder(), await waitingOrder()]
+    for (const { wechat } of [before, world]) wechat.transactions.push({ id: 'T1', total: 990 })
+    const first = await done<{ evidence_id: string }>(before, 'askUntilAnswered', { order: before.key })
+    const evidence = await before.store.evidence.find(first.evidence_id)
+    if (evidence === null) throw new Error('nothing was kept')
+    await world.store.evidence.archive({ ...evidence, raw: sealer.seal('{}', 'another place') })
+    for (const time of ['first', 'second']) {
+      world.wechat.twists.push((answer) => ({ ...answer, ...said }))
+      const found = await done<{ evidence_id: string }>(world, 'askUntilAnswered', { order: world.key })
+      expect([time, found.evidence_id.startsWith(`${first.evidence_id}/`)]).toEqual([time, true])
+      await done(world, 'recordPayment', { order: world.key, found })
+      expect((await world.record()).state).toBe('paid')
+    }
+    expect(await world.store.evidence.ofOrder(world.key.mchid, world.key.out_trade_no)).toHaveLength(2)
+  })
+})
+
 describe('an answer about a refund', () => {
   it('in another currency is never booked, and a person hears of it', async () => {
     const world = await paidOrder()
@@ -126,6 +148,71 @@ describe('an answer about a refund', () => {
     await asked(world, refund)
     expect((await refundIn(world, refund)).state).toBe('succeeded')
     expect(await attentionsIn(world)).toEqual([])
+  })
+
+  it('that is taken calls a person no more once WeChat says rightly what is known, and calls him for nothing else less', async () => {
+    const world = await paidOrder()
+    const refund = await reserved(world, 'R-1', 'T1', 400)
+    await sent(world, refund)
+    const ask = async (said?: object) => {
+      world.now_ms += 3_600_000
+      if (said) world.wechat.twists.push((answer) => ({ ...answer, ...said }))
+      return await world.perform('askRefund', { refund })
+    }
+    expect(await ask({ status: 'SUCCESS', transaction_id: 'T9' })).toHaveProperty('failure')
+    expect(await ask({ transaction_id: 'T9' })).toEqual({ value: { kind: 'nothing_new' } })
+    expect(await attentionsIn(world)).toEqual(['evidence_unapplied'])
+    expect((await refundIn(world, refund)).asked.confirmed_time).toBeUndefined()
+    expect(await ask()).toEqual({ value: { kind: 'nothing_new' } })
+    expect(await attentionsIn(world)).toEqual([])
+    const since_time = beijingTime(world.now_ms)
+    await world.store.refunds.noteAttention(refund, 'processing', { code: 'refund_slow', since_time })
+    expect(await ask()).toEqual({ value: { kind: 'nothing_new' } })
+    expect(await attentionsIn(world)).toEqual(['refund_slow'])
+  })
+
+  describe('that is abnormal', () => {
+    const card = {
+      type: 'USER_BANK_CARD',
+      bank_type: 'ICBC_DEBIT',
+      bank_account: 'x',
+      real_name: 'x',
+      serial_no: 'PUB',
+    }
+
+    async function abnormal() {
+      const world = await paidOrder()
+      const refund = await reserved(world, 'R-1', 'T1', 400)
+      world.wechat.fates.push(['ABNORMAL'])
+      await sent(world, refund)
+      world.wechat.progress()
+      await asked(world, refund)
+      return { world, refund }
+    }
+
+    it('and that took another account is not handed it again, whatever it says: a person hears, and a question decides', async () => {
+      const { world, refund } = await abnormal()
+      world.wechat.twists.push((answer) => ({ ...answer, transaction_id: 'T9' }))
+      expect(await world.perform('handleAbnormal', { refund, ...card })).toEqual({ value: { kind: 'state' } })
+      const { attention } = await refundIn(world, refund)
+      expect(attention).toMatchObject({ code: 'evidence_unapplied', detail: expect.stringContaining('T9') as string })
+      expect(await merchantAttentions(world)).toEqual(['evidence_unapplied'])
+      await asked(world, refund)
+      expect((await refundIn(world, refund)).state).toBe('processing')
+      expect(await attentionsIn(world)).toEqual([])
+    })
+
+    it('still waits for another account once WeChat says so rightly again', async () => {
+      const { world, refund } = await abnormal()
+      const { attention } = await refundIn(world, refund)
+      for (const said of [{ status: 'SUCCESS', transaction_id: 'T9' }, {}]) {
+        world.now_ms += 3_600_000
+        world.wechat.twists.push((answer) => ({ ...answer, ...said }))
+        await world.perform('askRefund', { refund })
+        expect((await attentionsIn(world)).length).toBe(1)
+      }
+      expect((await refundIn(world, refund)).attention).toEqual(attention)
+    })
   })
 
   it.each([

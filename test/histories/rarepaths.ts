@@ -205,7 +205,10 @@ const kept_back: Record<string, Path> = {
   },
 }
 
-/** Late money that a person takes while a newer number of the sale can be paid. */
+/**
+ * Late money that a person takes while a newer number of the sale can be paid. `late_payment_accepted_before` was recorded
+ * with two versions side by side: the step named the newer number, and a workflow of before went on without closing it.
+ */
 const taken_back: Record<string, Path> = {
   late_payment_accepted: async (teller, name) => {
     const { stage } = teller

@@ -168,6 +168,13 @@ describe('a changed workflow', () => {
       'return await awaitConfirmation(run, order)',
     ],
     [
+      'closes the other numbers of a sale where an older worker went on without',
+      'late_payment_accepted_before',
+      'workflows/order/run.ts',
+      'siblings.length > 0 && ',
+      'siblings.length > 0 || ',
+    ],
+    [
       'sends an event twice',
       'closed_by_merchant_notice',
       'workflows/delivery/workflow.ts',

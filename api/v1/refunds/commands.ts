@@ -238,8 +238,14 @@ async function sendElsewhere(call: EndpointCall<RefundParams, unknown, AbnormalR
     ...(await encryptCard(context, caller.mchid, body)),
   })
   const current = await callersRefund(call)
-  if (typeof outcome === 'object' && outcome.kind === 'state') return { status: 200, body: refundWithTimeline(current) }
+  if (typeof outcome === 'object' && (outcome.kind === 'state' || isTakenUnclearly(outcome.code, current)))
+    return { status: 200, body: refundWithTimeline(current) }
   throw await refusalProblem(context, outcome, current, ['abnormal'])
+}
+
+/** Whether WeChat has taken the account and answered as if of another refund: who is refused would send it once more. */
+function isTakenUnclearly(code: string, { state, attention }: RefundRecord): boolean {
+  return code === 'refund_state' && state === 'abnormal' && attention?.code === 'evidence_unapplied'
 }
 
 /**

@@ -260,6 +260,22 @@ describe('an abnormal refund', () => {
     expect([status, body.code, body.wechat?.code]).toEqual([422, 'wechat_refused', 'PARAM_ERROR'])
   })
 
+  it('that WeChat took the card of, and answered wrongly, is answered as it is: nobody has to send the card again', async () => {
+    const refund = await ended('abnormal')
+    stage.accounts = account
+    const since_time = at(9)
+    stage.on = {
+      handleAbnormal: async () => {
+        await stage.store.refunds.noteAttention(refund, 'abnormal', { code: 'evidence_unapplied', since_time })
+        return refused('refund_state')
+      },
+    }
+    const { status, body } = await ask(refund, 'abnormal', card)
+    expect([status, body.state, body.attention?.code]).toEqual([200, 'abnormal', 'evidence_unapplied'])
+    stage.on = { handleAbnormal: () => Promise.resolve(refused('wechat_refused')) }
+    expect((await ask(refund, 'abnormal', card)).status).toBe(422)
+  })
+
   it('is the only one that can be redirected', async () => {
     const { status, body } = await ask(await processing(), 'abnormal', card)
     expect([status, body.code, body['allowed']]).toEqual([409, 'refund_state', ['abnormal']])
