@@ -16,7 +16,7 @@ const rooms = {
     'runtime/mask',
   ],
   match: ['domain'],
-  proof: ['domain', 'store', 'wechat/statement/reader', 'types:runtime'],
+  proof: ['domain', 'store', 'wechat/statement/reader', 'runtime/outage', 'types:runtime'],
   worker: ['domain', 'workflows', 'activities', 'wechat', 'store', 'proof', 'runtime'],
   wechat: ['domain', 'runtime/mask'],
   store: ['domain'],
@@ -48,7 +48,7 @@ const boundaries = Object.entries(rooms).flatMap(([room, allowed]) => {
       name: `${room}-knows-only-types-of-${target}`,
       severity: 'error',
       from: { path: own },
-      to: { path: `^${target}/`, dependencyTypesNot: ['type-only'] },
+      to: { path: `^${target}/`, pathNot: [own, ...reach(full)], dependencyTypesNot: ['type-only'] },
     })),
   ]
 })

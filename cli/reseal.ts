@@ -1,3 +1,4 @@
+import type { ResealedPage } from '../store/sealer.ts'
 import type { Store } from '../store/store.ts'
 
 /**
@@ -9,28 +10,31 @@ import type { Store } from '../store/store.ts'
 export async function resealAll(store: Store): Promise<string> {
   const counts = { merchants: 0, endpoints: 0, answers: 0, payers: 0, 'pieces of bills': 0 }
   const broken: string[] = []
+  const note = (what: keyof typeof counts, changed: number, found: readonly string[]) => {
+    counts[what] += changed
+    broken.push(...found)
+  }
   const merchants = await store.merchants.list()
   store.merchants.assertOpen(merchants)
   for (const merchant of merchants) {
-    if (await store.merchants.reseal(merchant, broken)) counts.merchants += 1
+    const keys = await store.merchants.reseal(merchant)
+    note('merchants', Math.min(keys.changed, 1), keys.broken)
     for (const endpoint of await store.endpoints.list(merchant.mchid)) {
-      if (await store.endpoints.reseal(endpoint, broken)) counts.endpoints += 1
+      const secrets = await store.endpoints.reseal(endpoint)
+      note('endpoints', Math.min(secrets.changed, 1), secrets.broken)
     }
   }
-  for (let after: string | null = ''; after !== null;) {
-    const { changed, last } = await store.evidence.resealSome(store.sealer, after, broken)
-    counts.answers += changed
-    after = last
-  }
-  for (let after: string | null = ''; after !== null;) {
-    const { changed, last } = await store.orders.resealSome(store.sealer, after, broken)
-    counts.payers += changed
-    after = last
-  }
-  for (let after: string | null = ''; after !== null;) {
-    const { changed, last } = await store.bills.resealSome(after, broken)
-    counts['pieces of bills'] += changed
-    after = last
+  const pages: readonly [keyof typeof counts, (after: string) => Promise<ResealedPage>][] = [
+    ['answers', (after) => store.evidence.resealSome(store.sealer, after)],
+    ['payers', (after) => store.orders.resealSome(store.sealer, after)],
+    ['pieces of bills', (after) => store.bills.resealSome(after)],
+  ]
+  for (const [what, reseal] of pages) {
+    for (let after: string | null = ''; after !== null;) {
+      const page: ResealedPage = await reseal(after)
+      note(what, page.changed, page.broken)
+      after = page.last
+    }
   }
   const done = `sealed anew: ${Object.entries(counts)
     .map(([what, count]) => `${count} ${what}`)

@@ -1,3 +1,4 @@
+import { assertExact } from '../domain/bill/exact.ts'
 import type { TradeRow } from '../domain/bill/row.ts'
 
 /** The rate that a merchant has agreed on, in millionths (0.6 %: 6,000), and how many fen a line may be off. */
@@ -95,13 +96,13 @@ export class FeeTally {
     if (fractional.lines.length >= 2 * most_fee_lines) this.#trimFractional()
   }
 
+  /** Throws `SumInexact`. */
   result(): FeeAudit {
     this.#trim()
     this.#trimFractional()
-    const { charged, returned, expected } = this.#audit
-    for (const sum of [charged, returned, expected ?? 0]) {
-      if (!Number.isSafeInteger(sum)) throw new RangeError(`a sum of fees is ${sum}, which is not exact`)
-    }
+    const { charged, returned, expected, under, over } = this.#audit
+    for (const sum of [charged, returned, expected ?? 0, under.sum, over.sum, over.sum - under.sum])
+      assertExact('手续费总金额', sum)
     return this.#audit
   }
 

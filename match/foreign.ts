@@ -1,4 +1,6 @@
+import { assertExact } from '../domain/bill/exact.ts'
 import type { TradeRow } from '../domain/bill/row.ts'
+import { footerNames } from './tally.ts'
 
 /** ForeignGroup is what another system on this merchant number took and gave back, by appid and shape of number. */
 export interface ForeignGroup {
@@ -36,7 +38,7 @@ const groupings: readonly ((row: TradeRow) => readonly [appid: string, pattern: 
   () => ['*', '*'],
 ]
 
-/** Counts the rows that are not this system’s, in a bounded number of groups. */
+/** Counts the rows that are not this system’s, in a bounded number of groups. Throws `SumInexact`. */
 export class ForeignTally {
   #level = 0
   #groups = new Map<string, ForeignGroup>()
@@ -75,10 +77,10 @@ export class ForeignTally {
       return
     }
     for (const count of ['payment_count', 'refund_count', 'reversal_count'] as const) group[count] += more[count]
-    for (const sum of ['payment_sum', 'refund_sum'] as const) {
-      group[sum] += more[sum]
-      if (!Number.isSafeInteger(group[sum])) throw new RangeError(`the sum of foreign rows is ${group[sum]} fen`)
-    }
+    group.payment_sum += more.payment_sum
+    group.refund_sum += more.refund_sum
+    assertExact(footerNames('payment').settled, group.payment_sum)
+    assertExact(footerNames('refund').settled, group.refund_sum)
     if (more.example < group.example) group.example = more.example
   }
 }

@@ -1,3 +1,4 @@
+import { assertExact } from '../domain/bill/exact.ts'
 import type { ClassCounts } from '../domain/bill/reconciliation.ts'
 import type { DayRecord } from '../domain/bill/record.ts'
 import { rowTotal } from '../domain/bill/row.ts'
@@ -40,15 +41,16 @@ export class TallySheet {
     this.#add('ours', record.kind, verdict, [total, settled, 0])
   }
 
-  /** In order of side, subject, class and kind. */
+  /** In order of side, subject, class and kind. Throws `SumInexact`. */
   result(): ClassTally[] {
     const tallies = (['bill', 'ours'] as const)
       .flatMap((side) => this.#talliesOf(side))
       .sort((left, right) => (orderOf(left) < orderOf(right) ? -1 : 1))
-    for (const { total, settled, fee } of tallies) {
-      for (const sum of [total, settled, fee]) {
-        if (!Number.isSafeInteger(sum)) throw new RangeError(`a sum of the day is ${sum}, which is not exact`)
-      }
+    for (const { subject, total, settled, fee } of tallies) {
+      const names = footerNames(subject)
+      assertExact(names.total, total)
+      assertExact(names.settled, settled)
+      assertExact('手续费总金额', fee)
     }
     return tallies
   }
@@ -85,6 +87,13 @@ export class TallySheet {
     tally.settled += settled
     tally.fee += fee
   }
+}
+
+/** What the footer of a bill calls the sums of a subject. */
+export function footerNames(subject: TradeKind): { total: string; settled: string } {
+  return subject === 'payment'
+    ? { total: '订单总金额', settled: '应结订单总金额' }
+    : { total: '申请退款总金额', settled: '退款总金额' }
 }
 
 function orderOf({ side, subject, class: class_name, kind }: ClassTally): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beijingTime } from '../domain/calendar.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { createRoundLog } from '../runtime/outage.ts'
 import { StoreUnavailable } from '../store/connection.ts'
 import type { Store } from '../store/store.ts'
 import type { Finding, ProofPatience } from './finding.ts'
@@ -48,13 +49,13 @@ export function createAuditor(settings: AuditorSettings) {
   const holder = randomUUID()
   const watches = new Map<string, MerchantWatch>()
   const place = { next: 0 }
-  const round = { is_away_said: false }
+  const round = { say: createRoundLog(StoreUnavailable) }
 
   /** One round. False: another worker's auditor holds the lease. */
   async function audit(ending?: AbortSignal): Promise<boolean> {
     const lease = await store.leases.hold(lease_name, holder, { ttl_ms: every_ms * 3, now, ending })
     if (lease === null) return leaveToOther()
-    round.is_away_said = false
+    round.say = createRoundLog(StoreUnavailable)
     const mchids = (await store.merchants.list()).map(({ mchid }) => mchid)
     for (const mchid of watches.keys()) if (!mchids.includes(mchid)) watches.delete(mchid)
     for (const mchid of mchids) {
@@ -88,10 +89,7 @@ export function createAuditor(settings: AuditorSettings) {
     try {
       return await work()
     } catch (error) {
-      const is_away = error instanceof StoreUnavailable
-      const level = is_away && round.is_away_said ? 'debug' : 'warn'
-      log[level]('a merchant’s records could not be proven; the next round tries again', { mchid, error })
-      round.is_away_said ||= is_away
+      round.say(log, 'a merchant’s records could not be proven; the next round tries again', { mchid, error })
       return null
     }
   }

@@ -22,3 +22,23 @@ export function createOutageLog(now: () => number): OutageLog {
     log.warn(message, { ...fields, ...(last !== undefined && last.times > 0 && { unsaid_times: last.times }) })
   }
 }
+
+/** Says of one of many what failed, in a round over all of them. */
+export type RoundLog = (
+  log: Pick<Logger, 'warn' | 'debug'>,
+  message: string,
+  fields: LogFields & { error: unknown },
+) => void
+
+/**
+ * Makes the RoundLog of one round: an error of this class, as of a database that is away, fails each of them alike, and is a
+ * warning once, and for `debug` after; what is wrong with one of them is a warning each time.
+ */
+export function createRoundLog(Outage: abstract new (...given: never[]) => Error): RoundLog {
+  let is_outage_said = false
+  return (log, message, fields) => {
+    const is_outage = fields.error instanceof Outage
+    log[is_outage && is_outage_said ? 'debug' : 'warn'](message, fields)
+    is_outage_said ||= is_outage
+  }
+}

@@ -7,7 +7,7 @@ import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 import { openedUnlessBroken, SealBroken, sealPlace } from './sealer.ts'
-import type { Sealer } from './sealer.ts'
+import type { ResealedPage, Sealer } from './sealer.ts'
 
 const change_sum = partSchema({ count: Number, amount: Number })
 const schema = recordSchema({
@@ -133,13 +133,14 @@ export class Bills {
   }
 
   /**
-   * Seals pieces anew that the newest master key did not seal: some from behind `after`, in the order of `_id`. `last` is
-   * null once all have been looked at; `broken` gets the places of those that do not open. Throws `SealingKeyMissing`.
+   * Seals pieces anew that the newest master key did not seal: some from behind `after`, in the order of `_id`. Throws
+   * `SealingKeyMissing`.
    */
-  async resealSome(after: string, broken: string[]): Promise<{ changed: number; last: string | null }> {
+  async resealSome(after: string): Promise<ResealedPage> {
     const page = { limit: resealed_at_once, sort: { _id: 1 }, fields: ['_id', 'key_id'] } as const
     const found = await this.#parts.find({ _id: { $gt: after } }, { ...page, fields: [...page.fields] })
     let changed = 0
+    const broken: string[] = []
     for (const { _id, key_id } of found) {
       if (key_id === this.#sealer.newest_key_id) continue
       const part = await this.#parts.findOne({ _id })
@@ -154,7 +155,7 @@ export class Bills {
       await this.#parts.update({ _id, ...as_read }, { $set: { ...anew } })
       changed += 1
     }
-    return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
+    return { changed, broken, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
   }
 
   /** Versions of days before `bill_date` whose files are still here, the oldest first. */

@@ -5,7 +5,7 @@ import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 import { openedUnlessBroken, sealPlace } from './sealer.ts'
-import type { Sealer } from './sealer.ts'
+import type { Resealed, Sealer } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -84,20 +84,24 @@ export class Endpoints {
   }
 
   /**
-   * Seals secrets of an endpoint anew where the newest key did not seal them; `broken` gets the place of one that does not
-   * open, which stays as it is. False: there were none such.
+   * Seals secrets of an endpoint anew where the newest key did not seal them.
    */
-  async reseal(endpoint: EndpointRecord, broken: string[] = []): Promise<boolean> {
+  async reseal(endpoint: EndpointRecord): Promise<Resealed> {
     const place = secretsPlace(endpoint._id)
+    const broken: string[] = []
+    let changed = 0
     const secrets = endpoint.secrets.map((one) => {
       if (this.#sealer.isFresh(one.secret, place)) return one
       const opened = openedUnlessBroken(() => this.#sealer.open(one.secret, place))
-      if (opened === null) broken.push(place)
-      return opened === null ? one : { ...one, secret: this.#sealer.seal(opened, place) }
+      if (opened === null) {
+        broken.push(place)
+        return one
+      }
+      changed += 1
+      return { ...one, secret: this.#sealer.seal(opened, place) }
     })
-    if (secrets.every((one, index) => one === endpoint.secrets[index])) return false
-    await this.replaceSecrets(endpoint, secrets)
-    return true
+    if (changed > 0) await this.replaceSecrets(endpoint, secrets)
+    return { changed, broken }
   }
 
   /** The endpoint that events are sent to at this URL, whichever it was made with. */

@@ -9,7 +9,7 @@ import type { Connections } from './connection.ts'
 import { publicId } from './ids.ts'
 import { recordSchema } from './record.ts'
 import { openedUnlessBroken, sealPlace } from './sealer.ts'
-import type { Sealer } from './sealer.ts'
+import type { ResealedPage, Sealer } from './sealer.ts'
 
 const schema = recordSchema({
   _id: String,
@@ -139,12 +139,13 @@ export class Evidence {
 
   /**
    * Seals raw bytes anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
-   * order of `_id`. `changed`: how many were found so. `last` is null once all have been looked at.
+   * order of `_id`.
    */
-  async resealSome(sealer: Sealer, after: string, broken: string[]): Promise<{ changed: number; last: string | null }> {
+  async resealSome(sealer: Sealer, after: string): Promise<ResealedPage> {
     const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
     const found = await this.#evidence.scan({ _id: { $gt: after }, 'raw.sealed': { $exists: true } }, page)
     let changed = 0
+    const broken: string[] = []
     for (const evidence of found) {
       const { _id, raw } = evidence
       const place = rawPlace(evidence)
@@ -158,7 +159,7 @@ export class Evidence {
       await this.#evidence.update(is_as_read, { $set: { raw: sealer.seal(opened, place) } })
       changed += 1
     }
-    return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
+    return { changed, broken, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
   }
 
   /** By the full `_id`, which begins with the mchid. */

@@ -22,7 +22,7 @@ export interface HeldLease {
 const schema = recordSchema({ _id: String, holder: String, expire_time: Date })
 
 /** By so much at most: WeChat Pay takes nothing that is signed by a clock farther off (docs/wechat-pay.md §1.4). */
-const clocks_differ_ms = 5 * 60_000
+export const clocks_differ_ms = 5 * 60_000
 
 /**
  * Who may do the work of which there should be one. A lease spares work and guarantees nothing: clocks differ, so what

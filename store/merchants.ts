@@ -16,7 +16,7 @@ import { Collection } from './collection.ts'
 import type { Connections } from './connection.ts'
 import { partSchema, recordSchema } from './record.ts'
 import { openedUnlessBroken, sealPlace } from './sealer.ts'
-import type { Sealer } from './sealer.ts'
+import type { Resealed, Sealer } from './sealer.ts'
 
 const sealed = partSchema({ sealed: String, key_id: String })
 const schema = recordSchema({
@@ -162,12 +162,12 @@ export class Merchants {
   }
 
   /**
-   * Seals a merchant's keys anew where the newest master key did not seal them; `broken` gets the place of one that does
-   * not open, which stays as it is. False: there were none such.
+   * Seals a merchant's keys anew where the newest master key did not seal them.
    */
-  async reseal({ _id, revision, wechat, apps }: MerchantRecord, broken: string[] = []): Promise<boolean> {
+  async reseal({ _id, revision, wechat, apps }: MerchantRecord): Promise<Resealed> {
     const places = placesOf(_id)
-    let count = 0
+    const broken: string[] = []
+    let changed = 0
     const anew = (sealed: Sealed, place: string) => {
       if (this.#sealer.isFresh(sealed, place)) return sealed
       const opened = openedUnlessBroken(() => this.#sealer.open(sealed, place))
@@ -175,7 +175,7 @@ export class Merchants {
         broken.push(place)
         return sealed
       }
-      count += 1
+      changed += 1
       return this.#sealer.seal(opened, place)
     }
     const resealed = {
@@ -188,10 +188,10 @@ export class Merchants {
         apps: apps.map((app) => ({ ...app, secret: app.secret && anew(app.secret, places.appSecret(app.appid)) })),
       }),
     }
-    if (count === 0) return false
+    if (changed === 0) return { changed, broken }
     // Somebody may have written meanwhile: the next call looks again.
     await this.#merchants.update({ _id, revision }, { $set: resealed, $inc: { revision: 1 } })
-    return true
+    return { changed, broken }
   }
 
   /** The AppSecret of one of the merchant's apps; null: it is not kept here. Throws `SealingKeyMissing`, `SealBroken`. */

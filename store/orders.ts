@@ -14,7 +14,7 @@ import type { Payments } from './payments.ts'
 import { openidPlace } from './openid.ts'
 import { partSchema, recordSchema } from './record.ts'
 import { openedUnlessBroken } from './sealer.ts'
-import type { Sealer } from './sealer.ts'
+import type { ResealedPage, Sealer } from './sealer.ts'
 import { attentionAmong, entry_fields, present, Timelined } from './timelined.ts'
 import type { Cause } from './timelined.ts'
 
@@ -327,12 +327,13 @@ export class Orders {
 
   /**
    * Seals openids anew where the newest master key did not seal them: a few hundred records from behind `after`, in the
-   * order of `_id`. `changed`: how many were found so. `last` is null once all have been looked at.
+   * order of `_id`.
    */
-  async resealSome(sealer: Sealer, after: string, broken: string[]): Promise<{ changed: number; last: string | null }> {
+  async resealSome(sealer: Sealer, after: string): Promise<ResealedPage> {
     const page = { limit: resealed_at_once, sort: { _id: 1 } as const }
     const found = await this.#orders.scan({ _id: { $gt: after }, 'payer.openid.sealed': present }, page)
     let changed = 0
+    const broken: string[] = []
     for (const { _id, payer } of found) {
       const place = openidPlace({ _id })
       if (!payer || sealer.isFresh(payer.openid, place)) continue
@@ -349,7 +350,7 @@ export class Orders {
       )
       changed += 1
     }
-    return { changed, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
+    return { changed, broken, last: found.length < resealed_at_once ? null : (found.at(-1)?._id ?? null) }
   }
 
   /** All of a merchant's orders by `_id`, from behind `after`: for proofs, which may take their time. */

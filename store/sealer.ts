@@ -60,6 +60,20 @@ export class SealBroken extends Error {
   }
 }
 
+/** What sealing some records anew came to. */
+export interface Resealed {
+  /** sealed values, or records, that another key had sealed */
+  changed: number
+  /** the places of what does not open, which stays as it is */
+  broken: string[]
+}
+
+/** What sealing a page of records anew came to. */
+export interface ResealedPage extends Resealed {
+  /** the `_id` to go on behind; null: all have been looked at */
+  last: string | null
+}
+
 /** What `open` gives; null where the seal is broken, so that one of them keeps nobody from all the others. */
 export function openedUnlessBroken<T>(open: () => T): T | null {
   try {

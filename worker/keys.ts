@@ -1,4 +1,5 @@
 import type { Logger } from '../runtime/logger.ts'
+import { createRoundLog } from '../runtime/outage.ts'
 import { StoreUnavailable } from '../store/connection.ts'
 import type { Store } from '../store/store.ts'
 import type { WeChatAccounts } from '../wechat/accounts.ts'
@@ -19,17 +20,14 @@ export interface KeyRound {
  * away is said once a round, not once for each merchant.
  */
 export async function refreshKeys({ store, accounts, log }: KeyRound, ending?: AbortSignal): Promise<void> {
-  let is_away_said = false
+  const say = createRoundLog(StoreUnavailable)
   for (const { mchid } of await store.merchants.list()) {
     if (ending?.aborted === true) return
     try {
       const account = await accounts.find(mchid)
       await account?.client.keyring.refreshIfStale()
     } catch (error) {
-      const is_away = error instanceof StoreUnavailable
-      const level = is_away && is_away_said ? 'debug' : 'warn'
-      log[level]('the certificates of a merchant were not looked at', { mchid, error })
-      is_away_said ||= is_away
+      say(log, 'the certificates of a merchant were not looked at', { mchid, error })
     }
   }
 }

@@ -21,6 +21,7 @@ import { boundedCall } from '../runtime/temporal.ts'
 import type { TemporalClient } from '../runtime/temporal.ts'
 import { rawPlace } from '../store/evidence.ts'
 import type { UnappliedFilter } from '../store/evidence.ts'
+import { clocks_differ_ms } from '../store/leases.ts'
 import type { HeldLease } from '../store/leases.ts'
 import type { Store } from '../store/store.ts'
 import { sealWords } from '../store/words.ts'
@@ -136,8 +137,16 @@ async function sweepOrders(settings: SweepRound): Promise<number> {
   return await takeUpEach(settings, late, async (order) => {
     await callBounded(settings, (starter) => startRun(starter, orderStart(order)))
     // An order that is carried, and only slow to plan anew, must not keep a lost one from its turn.
-    await store.orders.putOff(order, beijingTime(now()))
+    await store.orders.putOff(order, laterPlan(order.time, now()))
   })
+}
+
+/**
+ * The plan of what was taken up: behind all that is later still, and never past what any worker's clock calls now. Whoever
+ * makes the attempt obeys this plan, so that one clock that is ahead would keep all others from it.
+ */
+function laterPlan(seen: Time, now_ms: number): Time {
+  return beijingTime(Math.max(milliseconds(seen), now_ms - clocks_differ_ms))
 }
 
 async function sweepRefunds(settings: SweepRound): Promise<number> {
@@ -145,7 +154,7 @@ async function sweepRefunds(settings: SweepRound): Promise<number> {
   const late = await store.refunds.findDue(beijingTime(now() - patience.due_ms), limits.sweep_batch)
   return await takeUpEach(settings, late, async (refund) => {
     await callBounded(settings, (starter) => startRun(starter, refundStart(refund)))
-    await store.refunds.putOff(refund, beijingTime(now()))
+    await store.refunds.putOff(refund, laterPlan(refund.time, now()))
   })
 }
 
@@ -168,9 +177,11 @@ async function sweepDeliveries(settings: SweepRound): Promise<number> {
   const { store, patience, now } = settings
   const late = await store.deliveries.findDue(beijingTime(now() - patience.due_ms), limits.sweep_batch)
   return await takeUpEach(settings, late, async (delivery) => {
-    const { _id, mchid, out_trade_no } = delivery
+    const { _id, mchid, out_trade_no, next_attempt_time } = delivery
+    if (!next_attempt_time) return
     // Behind all others that are late: what is carried and only slow never keeps what is lost from its turn.
-    if (!(await store.deliveries.putOff(delivery, beijingTime(now())))) return // somebody has it in hand
+    const later = laterPlan(next_attempt_time, now())
+    if (!(await store.deliveries.putOff(delivery, later))) return // somebody has it in hand
     // What decides something is delivered, or ended, by its order's own run.
     if (delivery.purpose !== 'notice' && out_trade_no !== null)
       return await startRuns(settings, { mchid, out_trade_no })

@@ -77,15 +77,15 @@ export async function fetchBill(
 }
 
 /**
- * What `read` makes of a day's originals. One that is damaged is fetched anew, and read again; `lost` where WeChat has the
- * file no longer. Whatever `read` writes, it must write after it has read all.
+ * What `read` makes of a day's originals. One that is damaged is fetched anew, and read again; `unusable` where WeChat has
+ * the file no longer. Whatever `read` writes, it must write after it has read all.
  */
 export async function readWhole<R extends object>(
   context: GatewayContext,
   policy: BillPolicy,
   day: DayKey,
   read: () => Promise<R>,
-): Promise<R | { lost: DayFlaw }> {
+): Promise<R | { unusable: DayFlaw }> {
   const { store, log } = context
   const spoilt: BillDamaged[] = []
   for (;;) {
@@ -99,7 +99,7 @@ export async function readWhole<R extends object>(
       await store.bills.noteDamaged(bill, currentTime(context))
       const renewed = await fetchBill(context, policy, { day, type: bill.type })
       if (isWhole(renewed)) continue
-      return { lost: flawOf('original_lost', { type: bill.type, why: message }) }
+      return { unusable: flawOf('original_lost', { type: bill.type, why: message }) }
     }
   }
 }

@@ -1,4 +1,5 @@
 import { cancellationSignal, heartbeat } from '@temporalio/activity'
+import { assertExact, SumInexact } from '../../domain/bill/exact.ts'
 import { flawOf } from '../../domain/bill/flaw.ts'
 import type { DayFlaw } from '../../domain/bill/flaw.ts'
 import {
@@ -26,6 +27,8 @@ import { billSettings } from '../../domain/merchant/bill.ts'
 import type { MerchantRecord } from '../../domain/merchant/record.ts'
 import { openMatch } from '../../match/match.ts'
 import type { Match, MatchResult } from '../../match/match.ts'
+import { footerNames } from '../../match/tally.ts'
+import type { ClassTally } from '../../match/tally.ts'
 import { recordsOf } from '../../store/side.ts'
 import type { Store } from '../../store/store.ts'
 import { remarkAmounts } from '../../wechat/statement/remark.ts'
@@ -66,17 +69,17 @@ export async function matchDay(
   if (await isGone(context, known)) return await endGone(context, { day, run }, known)
   // What was found of a day stands when its files are no longer kept.
   if (await isDropped(store, known)) return known
-  const files = await readWhole(context, policy, day, () => readFiles(context, known, merchant))
-  if ('lost' in files)
-    return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.lost] })) ?? known
-  const { trade, flows, compared, settlement } = files
+  const files = await readWhole(context, policy, day, () => readExact(context, known, merchant))
+  if ('unusable' in files)
+    return (await store.reconciliations.write(day, run, { state: 'running', flaws: [files.unusable] })) ?? known
+  const { trade, flows, compared, settlement, sums } = files
   const read = { ...day, version: trade.version }
   const elsewhere = await settleElsewhere(context, policy, read, compared.result)
   const fees = (due: DueTimes) => feeDifferences(day, billSettings(merchant.settings), compared.result.fees, due)
   const { malformed } = compared
   const heal = (_id: string) => healDifference(context, _id)
   await noteDifferences(context, policy, read, { matched: elsewhere.differences, malformed, fees, heal })
-  const counts = countsOf(compared.result, elsewhere)
+  const counts = classesOf(compared.result, elsewhere)
   assertClassified('rows', counts.rows)
   assertClassified('records', counts.records)
   const versions = { trade: trade.version, ...byBill(flows, ({ bill }) => bill.version) }
@@ -90,7 +93,7 @@ export async function matchDay(
     booking: settlement.bookingIfEven(),
     is_uneven: !settlement.isEven(),
     unknown_movements: settlement.unknown(),
-    ...sumsOf(compared.result),
+    ...sums,
     flaws: [...compared.flaws, ...flows.flatMap(({ moved }) => moved.flaws)],
   })
   return written ?? known
@@ -124,7 +127,20 @@ interface ReadFlow {
   moved: FlowOfDay
 }
 
-/** Reads all files of the day to their ends, before anything is written down. */
+/**
+ * The same; `unusable` where its sums are no exact numbers. The same bill has them tomorrow as well: no retry ends that, but
+ * a person.
+ */
+async function readExact(context: ActivityContext, known: ReconciliationRecord, merchant: MerchantRecord) {
+  try {
+    return await readFiles(context, known, merchant)
+  } catch (error) {
+    if (!(error instanceof SumInexact)) throw error
+    return { unusable: flawOf('too_large', { name: error.summed }, error.bill) }
+  }
+}
+
+/** Reads all files of the day to their ends, and adds them up, before anything is written down. Throws `SumInexact`. */
 async function readFiles(context: ActivityContext, known: ReconciliationRecord, merchant: MerchantRecord) {
   const { store } = context
   const { mchid, bill_date } = known
@@ -138,7 +154,7 @@ async function readFiles(context: ActivityContext, known: ReconciliationRecord, 
     const take: TakeMovement = (row) => settlement.addFlow(bill.type, row, remarkAmounts(row.remark))
     flows.push({ bill, moved: await readFlow(store, day, bill, take) })
   }
-  return { trade, flows, compared, settlement }
+  return { trade, flows, compared, settlement, sums: sumsOf(compared.result) }
 }
 
 async function newestBill<T extends BillType>(store: Store, day: DayKey, type: T): Promise<BillOfType<T>> {
@@ -239,26 +255,11 @@ async function readRecords(store: Store, day: DayKey, match: Match): Promise<voi
   }
 }
 
-/** Both sides by class, with what another day settled, and what they come to without the rows of other systems. */
-function countsOf(
-  { rows, records, tallies }: MatchResult,
+/** Both sides by class, with what another day settled. */
+function classesOf(
+  { rows, records }: MatchResult,
   { matched_rows, matched_records, different_rows }: Elsewhere,
-): Pick<ReconciliationRecord, 'settled'> & {
-  rows: ClassCounts
-  records: ClassCounts
-  wechat: DaySums
-  weft: DaySums
-} {
-  const sums = (side: 'bill' | 'ours'): DaySums => {
-    const sum: DaySums = { payment_count: 0, payment_amount: 0, refund_count: 0, refund_amount: 0 }
-    for (const tally of tallies) {
-      if (tally.side !== side || tally.class === 'foreign') continue
-      const subject = tally.subject === 'payment' ? 'payment' : 'refund'
-      sum[`${subject}_count`] += tally.count
-      sum[`${subject}_amount`] += tally.total
-    }
-    return sum
-  }
+): { rows: ClassCounts; records: ClassCounts } {
   const settled = matched_rows + different_rows
   return {
     rows: {
@@ -268,10 +269,36 @@ function countsOf(
       waiting: rows.waiting - settled,
     },
     records: { ...records, matched: records.matched + matched_records, waiting: records.waiting - matched_records },
-    wechat: sums('bill'),
-    weft: sums('ours'),
-    settled: settledSums(tallies),
   }
+}
+
+/** What the day comes to. Throws `SumInexact`. */
+function sumsOf(result: MatchResult): Pick<ReconciliationRecord, 'settled' | 'fees' | 'foreign'> & {
+  wechat: DaySums
+  weft: DaySums
+} {
+  const { tallies, fees, foreign } = result
+  return {
+    wechat: sideSums(tallies, 'bill'),
+    weft: sideSums(tallies, 'ours'),
+    settled: settledSums(tallies),
+    fees: dayFees(fees),
+    foreign: foreignSums(foreign),
+  }
+}
+
+/** What a side comes to without the rows of other systems. */
+function sideSums(tallies: MatchResult['tallies'], side: ClassTally['side']): DaySums {
+  const sum: DaySums = { payment_count: 0, payment_amount: 0, refund_count: 0, refund_amount: 0 }
+  for (const tally of tallies) {
+    if (tally.side !== side || tally.class === 'foreign') continue
+    const subject = tally.subject === 'payment' ? 'payment' : 'refund'
+    sum[`${subject}_count`] += tally.count
+    sum[`${subject}_amount`] += tally.total
+  }
+  assertExact(footerNames('payment').total, sum.payment_amount)
+  assertExact(footerNames('refund').total, sum.refund_amount)
+  return sum
 }
 
 /** What of the bill's sums moves the account, without the lines of other systems. */
@@ -280,25 +307,24 @@ function settledSums(tallies: MatchResult['tallies']): DaySettled {
   for (const { side, subject, class: of_class, settled } of tallies)
     if (side === 'bill' && of_class !== 'foreign')
       sum[subject === 'payment' ? 'payment_amount' : 'refund_amount'] += settled
+  assertExact(footerNames('payment').settled, sum.payment_amount)
+  assertExact(footerNames('refund').settled, sum.refund_amount)
   return sum
 }
 
-function sumsOf({ fees, foreign }: MatchResult): Pick<ReconciliationRecord, 'fees' | 'foreign'> {
-  const sums = foreign.map((group): ForeignSum => {
+function foreignSums(groups: MatchResult['foreign']): ReconciliationRecord['foreign'] {
+  const sums = groups.map((group): ForeignSum => {
     const { appid, pattern, example, payment_count, refund_count, reversal_count, payment_sum, refund_sum } = group
     const counts = { payment_count, refund_count: refund_count + reversal_count }
     return { appid, pattern, example, ...counts, payment_amount: payment_sum, refund_amount: refund_sum }
   })
   const sum = (field: keyof DaySums) => sums.reduce((total, group) => total + group[field], 0)
-  const moved = ({ payment_amount, refund_amount }: ForeignSum) => payment_amount + refund_amount
+  const [payment_amount, refund_amount] = [sum('payment_amount'), sum('refund_amount')]
+  assertExact(footerNames('payment').settled, payment_amount)
+  assertExact(footerNames('refund').settled, refund_amount)
+  const moved = (group: ForeignSum) => group.payment_amount + group.refund_amount
   return {
-    fees: dayFees(fees),
-    foreign: {
-      payment_count: sum('payment_count'),
-      payment_amount: sum('payment_amount'),
-      refund_count: sum('refund_count'),
-      refund_amount: sum('refund_amount'),
-      groups: sums.toSorted((left, right) => moved(right) - moved(left)).slice(0, most_foreign_groups),
-    },
+    ...{ payment_count: sum('payment_count'), payment_amount, refund_count: sum('refund_count'), refund_amount },
+    groups: sums.toSorted((left, right) => moved(right) - moved(left)).slice(0, most_foreign_groups),
   }
 }

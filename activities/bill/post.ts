@@ -49,7 +49,8 @@ export async function postBills(
   const progress = new SheetProgress((activityInfo().heartbeatDetails as SheetPlace | undefined) ?? null)
   // Writing while it reads does no harm here: the same file, read again, posts the same.
   const read = await readWhole(context, policy, day, () => postAll(context, look, known, progress))
-  if ('lost' in read) return await store.reconciliations.write(day, run, { book: { ...book, flaws: [read.lost] } })
+  if ('unusable' in read)
+    return await store.reconciliations.write(day, run, { book: { ...book, flaws: [read.unusable] } })
   if (!read.is_posted) return await store.reconciliations.find(day)
   await openAccounts(context, known)
   const proven = await proveBook(context, known, progress)

@@ -1,6 +1,7 @@
 import { yuanText } from '../money.ts'
 import { ClearingSums, isClearing } from './clearance.ts'
 import type { OpenClearing } from './clearance.ts'
+import { assertExact } from './exact.ts'
 import { flawOf } from './flaw.ts'
 import type { DayFlaw } from './flaw.ts'
 import type { Booking, UnknownMovement } from './reconciliation.ts'
@@ -44,6 +45,7 @@ export class DaySettlement {
     if (row.kind === 'payment') this.#payments += 1
   }
 
+  /** Throws `SumInexact`. */
   addFlow(type: FlowBill, row: FlowRow, named: NamedAmounts | null): void {
     if (isUnknownMovement(row)) this.#addUnknown(type, row)
     for (const brought of broughtByFlow(row, named)) {
@@ -58,7 +60,9 @@ export class DaySettlement {
     const known = this.#unknown.get(name)
     if (known === undefined && this.#unknown.size >= most_words) return
     const before = known ?? { account, type, direction, count: 0, amount: 0 }
-    this.#unknown.set(name, { ...before, count: before.count + 1, amount: before.amount + amount })
+    const sum = before.amount + amount
+    assertExact(direction === 'in' ? '收入金额' : '支出金额', sum, bill)
+    this.#unknown.set(name, { ...before, count: before.count + 1, amount: sum })
   }
 
   /** Movements under words that no rule knows, the first words of the file. */

@@ -13,6 +13,7 @@ import { Events } from '../../store/events.ts'
 import { Evidence } from '../../store/evidence.ts'
 import { Journal } from '../../store/journal.ts'
 import { Keys } from '../../store/keys.ts'
+import { Leases } from '../../store/leases.ts'
 import { Merchants } from '../../store/merchants.ts'
 import { Orders } from '../../store/orders.ts'
 import { Payments } from '../../store/payments.ts'
@@ -56,6 +57,7 @@ export function memoryStore(sealer: Sealer, writes: Writes = { left: Infinity })
     endpoints: new Endpoints(connections, sealer),
     merchants: new Merchants(connections, sealer),
     keys: new Keys(connections),
+    leases: new Leases(connections),
     probes: new Probes(connections),
     rejections: new Rejections(connections),
     bills: new Bills(connections, sealer),

@@ -1,14 +1,19 @@
+import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { newDifference } from '../../activities/bill/differences.ts'
 import { beijingTime } from '../../domain/calendar.ts'
 import { evidenceId, workflowId } from '../../domain/ids.ts'
 import type { Confirmation, PaymentFound } from '../../domain/messages.ts'
 import type { EvidenceRecord } from '../../domain/payment/evidence.ts'
+import { limits } from '../../domain/policy.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { TemporalClient } from '../../runtime/temporal.ts'
 import { rawPlace } from '../../store/evidence.ts'
+import { createSealer } from '../../store/sealer.ts'
 import { openWords } from '../../store/words.ts'
 import { createSweeper, sweeper_patience } from '../../worker/sweeper.ts'
+import { refundSample } from '../stage/dossiers.ts'
+import { memoryStore } from '../stage/memory.ts'
 import { freshStore } from '../store/database.ts'
 import {
   checkoutSample,
@@ -25,6 +30,8 @@ import {
 
 const minute = 60_000
 const day = 24 * 60 * minute
+
+const sealer = createSealer({ keys: [{ id: 'test', key: randomBytes(32).toString('base64') }] })
 
 /** A Temporal that takes everything and keeps what it was told; runs of orders at rest end before anyone else is heard. */
 function listeningTemporal(clock: { now: number }) {
@@ -51,8 +58,11 @@ function listeningTemporal(clock: { now: number }) {
   return { heard, temporal: { client: { workflow }, connection } as unknown as TemporalClient }
 }
 
-async function stage() {
-  const { store, drop } = await freshStore({ is_indexed: false })
+async function stage(where: 'database' | 'memory' = 'database') {
+  const { store, drop } =
+    where === 'database'
+      ? await freshStore({ is_indexed: false })
+      : { store: memoryStore(sealer), drop: () => Promise.resolve() }
   await store.merchants.save(merchantSample())
   const clock = { now: noon }
   const { heard, temporal } = listeningTemporal(clock)
@@ -170,9 +180,45 @@ describe('an order whose run was lost', () => {
     await here.store.orders.insert(orderSample('TEA-2', { next_action: planned, state: 'awaiting_payment' }))
     expect(await here.sweepAfter(59_000)).toEqual([])
     expect(await here.sweepAfter(2_000)).toEqual([`order/${mchid}/TEA-1`])
-    // What was taken up goes behind all others that are late.
-    expect(await here.sweepAfter(60_000)).toEqual([`order/${mchid}/TEA-2`])
-    expect(await here.sweepAfter(2_000)).toEqual([`order/${mchid}/TEA-1`])
+    expect(await here.sweepAfter(60_000)).toEqual([`order/${mchid}/TEA-1`, `order/${mchid}/TEA-2`])
+  })
+})
+
+describe('what was taken up', () => {
+  it('a lost order has its turn before those that are carried and only slow, once these were taken up', async () => {
+    const here = await stage('memory')
+    const planned = { what: 'place', time: beijingTime(noon) } as const
+    const slow = { ...planned, time: beijingTime(noon - 10 * minute) }
+    const insertSlow = (_: unknown, number: number) =>
+      here.store.orders.insert(orderSample(`SLOW-${number}`, { next_action: slow, state: 'awaiting_payment' }))
+    await Promise.all(Array.from({ length: limits.sweep_batch }, insertSlow))
+    await here.store.orders.insert(orderSample('LOST', { next_action: planned, state: 'awaiting_payment' }))
+    expect(await here.sweepAfter(6 * minute)).not.toContain(`order/${mchid}/LOST`)
+    expect((await here.sweepAfter(minute / 2))[0]).toBe(`order/${mchid}/LOST`)
+  })
+
+  it('is planned no later than another worker’s now, by which that one makes the attempt, by a clock 4 min ahead', async () => {
+    const here = await stage('memory')
+    const { store } = here
+    const [soon, late] = [noon + minute, noon - 10 * minute].map((ms) => beijingTime(ms))
+    if (soon === undefined || late === undefined) throw new Error('no times')
+    for (const [name, time] of [['SOON', soon] as const, ['LATE', late] as const]) {
+      await store.orders.insert(orderSample(name, { next_action: { what: 'place', time } }))
+      const amount = { refund: 990, total: 990, currency: 'CNY' } as const
+      const refund = refundSample(name, { ...paymentSample(`4200${name}`), amount })
+      await store.refunds.insert({ ...refund, next_action: { what: 'submit', time } })
+      await store.deliveries.insertMissing([deliverySample(name, 1, { next_attempt_time: time })])
+    }
+    expect(await here.sweepAfter(4 * minute)).toHaveLength(6)
+    const plansOf = async (name: string) => {
+      const order = await store.orders.find({ mchid, out_trade_no: name })
+      const refund = await store.refunds.find({ mchid, out_refund_no: name })
+      const delivery = await store.deliveries.find(deliverySample(name, 1)._id)
+      return [order?.next_action?.time, refund?.next_action?.time, delivery?.next_attempt_time]
+    }
+    expect(await plansOf('SOON'), 'what lies ahead stays where it is').toEqual([soon, soon, soon])
+    const moved = beijingTime(noon - minute)
+    expect(await plansOf('LATE')).toEqual([moved, moved, moved])
   })
 })
 

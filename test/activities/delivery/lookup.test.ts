@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import { expect, it } from 'vitest'
-import { createPublicLookup } from '../../../activities/delivery/lookup.ts'
+import { createNameResolvers, createPublicLookup } from '../../../activities/delivery/lookup.ts'
 import type { NameResolvers } from '../../../activities/delivery/lookup.ts'
 import { until } from '../../stage/until.ts'
 
@@ -53,4 +53,32 @@ it('is given as it is asked for: of one family, or the first', async () => {
   const resolvers = { ask: () => Promise.resolve([v4('8.8.8.8'), v6('2400:3200::1')]), askSystem: none }
   expect(await told(resolvers, 'a.cn', { all: true, family: 6 })).toEqual([v6('2400:3200::1')])
   expect(await told(resolvers, 'a.cn', {})).toBe('8.8.8.8')
+})
+
+const never = new Promise<never>(() => undefined)
+const systemSays = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
+const is_outage = 'names are not resolved just now'
+
+it.each([
+  ['that there is no such name', 'ENOTFOUND', 'the name has no public address'],
+  ['nothing, since no name server answers', 'EAI_AGAIN', is_outage],
+  ['that it cannot ask', 'EMFILE', is_outage],
+])('no name is blamed for an outage: where the system says %s', async (_what, code, error) => {
+  expect(await told({ ask: none, askSystem: systemSays(code) }, 'a.cn')).toBe(error)
+})
+
+it('no name is blamed for those that wait before it', async () => {
+  const find = createPublicLookup({ ask: none, askSystem: () => never })
+  const answers = Array.from({ length: 66 }, async () => {
+    const error = await new Promise<Error | null>((resolve) => find('a.cn', { all: true }, resolve))
+    return error?.message
+  })
+  expect(await Promise.race(answers)).toBe(is_outage)
+})
+
+it('several silent name servers are waited for no longer than one, and what answers counts', async () => {
+  const silent = createNameResolvers({ resolve4: () => never, resolve6: () => never }, 10)
+  expect(await silent.ask('a.cn')).toEqual([])
+  const half = createNameResolvers({ resolve4: () => Promise.resolve(['8.8.8.8']), resolve6: () => never }, 10)
+  expect(await half.ask('a.cn')).toEqual([v4('8.8.8.8')])
 })
