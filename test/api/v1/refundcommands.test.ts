@@ -143,10 +143,15 @@ describe('asking WeChat now', () => {
     expect(commands()).toEqual(['checkRefund'])
   })
 
-  it('is not done for a refund that WeChat cannot know, or of which it has said the last', async () => {
-    for (const refund of [await waiting(), await ended('closed')])
-      expect((await ask(refund, 'check')).body.state).toBe(refund.state)
+  it('is not done for a refund that WeChat cannot know, but of what it has ended: it may tell otherwise now', async () => {
+    const moment = Date.now()
+    stage.on = { checkRefund: async (key) => void (await stage.store.refunds.noteAsked(key, beijingTime(moment))) }
+    const unsent = await waiting()
+    expect((await ask(unsent, 'check')).body.state).toBe(unsent.state)
     expect(commands()).toEqual([])
+    const closed = await ended('closed')
+    expect((await ask(closed, 'check')).body.state).toBe(closed.state)
+    expect(commands()).toEqual(['checkRefund'])
   })
 
   it('of an unknown number takes in the refund that somebody made outside', async () => {
