@@ -145,7 +145,11 @@ describe('over days', () => {
       const stuck = await stage.record(order)
       expect([stuck.state, stuck.attention]).toEqual([
         'closing',
-        { code: 'close_uncertain', since_time: closing.timeline.at(-1)?.time },
+        {
+          code: 'close_uncertain',
+          since_time: closing.timeline.at(-1)?.time,
+          detail: expect.stringContaining('USER_PAYING') as string,
+        },
       ])
       await days.pass(2 * hour)
       const tried = momentsOf(order, 'close', begin)
