@@ -299,7 +299,7 @@ describe('a checkout’s page', () => {
     const page = await goTo(visit, `${counter.url}/pay/${checkout.token}`)
     const shown = await page.evaluate<object>('fetch(`${location.pathname}/order`).then((answer) => answer.json())')
     await page.locator('#pay-button').click()
-    await page.waitForFunction('window.is_called')
+    await until('the pay sheet was called up', () => page.evaluate('window.is_called'))
     const asked = page.waitForRequest((request) => request.url().includes('/check'))
     await visit.clock.fastForward(120_000)
     await asked
@@ -345,7 +345,7 @@ describe('a checkout’s page', () => {
     const shown = await page.evaluate<object>('fetch(`${location.pathname}/order`).then((answer) => answer.json())')
     const tap = 'document.getElementById("pay").requestSubmit()'
     await page.evaluate(tap)
-    await page.waitForFunction('window.streams > 1') // what was answered to the first tap has been taken up
+    await until('the answer to the first tap was taken up', () => page.evaluate('window.streams > 1'))
     await page.evaluate(tap)
     expect(await page.evaluate('window.wishes')).toBe(1)
     await page.evaluate(`
